@@ -1,0 +1,79 @@
+"""Recognise cars in photos: which part, which make and model, and whether two photos show the same car.
+
+Names are loaded when they are first used, so `import car_recog` is quick and loads neither TensorFlow nor Keras.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from car_recog._version import __version__
+
+if TYPE_CHECKING:
+    from car_recog.backbones.registry import BackboneSpec, get_backbone, list_backbones, register_backbone
+    from car_recog.classifier import CarClassifier, PartClassifier, Prediction
+    from car_recog.data.compcars import PART_NAMES, CompCarsDataset
+    from car_recog.data.folders import FolderDataset
+    from car_recog.data.samples import ImageDataset, Sample
+    from car_recog.errors import CarRecogError
+    from car_recog.evaluation.classification import ClassificationReport
+    from car_recog.losses.focal import FocalLoss
+    from car_recog.training.history import History
+    from car_recog.training.presets import get_recipe
+    from car_recog.training.recipe import Phase, Recipe
+
+_HOMES = {
+    "BackboneSpec": "backbones",
+    "get_backbone": "backbones",
+    "list_backbones": "backbones",
+    "register_backbone": "backbones",
+    "CarClassifier": "classifier",
+    "PartClassifier": "classifier",
+    "Prediction": "classifier",
+    "PART_NAMES": "data.compcars",
+    "CompCarsDataset": "data.compcars",
+    "FolderDataset": "data.folders",
+    "ImageDataset": "data.samples",
+    "Sample": "data.samples",
+    "CarRecogError": "errors",
+    "ClassificationReport": "evaluation.classification",
+    "FocalLoss": "losses.focal",
+    "History": "training.history",
+    "get_recipe": "training.presets",
+    "Phase": "training.recipe",
+    "Recipe": "training.recipe",
+}
+
+__all__ = [
+    "PART_NAMES",
+    "BackboneSpec",
+    "CarClassifier",
+    "CarRecogError",
+    "ClassificationReport",
+    "CompCarsDataset",
+    "FocalLoss",
+    "FolderDataset",
+    "History",
+    "ImageDataset",
+    "PartClassifier",
+    "Phase",
+    "Prediction",
+    "Recipe",
+    "Sample",
+    "__version__",
+    "get_backbone",
+    "get_recipe",
+    "list_backbones",
+    "register_backbone",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'car_recog' has no attribute '{name}'")
+    value = getattr(import_module(f"car_recog.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

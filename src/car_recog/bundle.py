@@ -1,0 +1,152 @@
+"""A saved recogniser: a folder of `config.json`, `model.weights.h5`, `checksums.json` and a model card `README.md`.
+
+Nothing in it is code. Whoever loads it rebuilds the network from the registry and loads numbers into it.
+"""
+
+import json
+import math
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import h5py
+import keras
+
+from car_recog.errors import BundleError
+from car_recog.storage import atomic_folder, file_sha256
+
+FORMAT = 1
+CONFIG, WEIGHTS, CHECKSUMS, CARD = "config.json", "model.weights.h5", "checksums.json", "README.md"
+MAX_CONFIG_BYTES = 8 * 2**20
+MAX_GROUPS = 50_000
+MAX_STATE = 16
+
+
+def write_bundle(folder: Path, *, config: dict[str, Any], model: keras.Model, card: str) -> None:
+    """Write a bundle; an older one in its place is replaced only when the new one is whole.
+
+    Raises:
+        BundleError: The folder holds something else.
+    """
+    if folder.exists() and not (folder.is_dir() and ((folder / CONFIG).is_file() or not any(folder.iterdir()))):
+        raise BundleError(f"'{folder}' exists and is no saved recogniser. Name a new folder.")
+    with atomic_folder(folder) as part:
+        text = json.dumps({"format": FORMAT, **config}, indent=1)
+        (part / CONFIG).write_text(text + "\n", "utf-8")
+        model.save_weights(part / WEIGHTS)
+        sums = {name: file_sha256(part / name) for name in (CONFIG, WEIGHTS)}
+        (part / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", "utf-8")
+        (part / CARD).write_text(card, "utf-8")
+
+
+def read_config(folder: Path, *, kind: str) -> dict[str, Any]:
+    """Read the configuration of a bundle after checking that the folder is whole.
+
+    Args:
+        folder: The bundle.
+        kind: The kind of recogniser it must hold, such as `CarClassifier`.
+
+    Raises:
+        BundleError: No bundle, damaged files, an unknown format version, or another kind.
+    """
+    for name in (CONFIG, WEIGHTS, CHECKSUMS):
+        if not (folder / name).is_file():
+            raise BundleError(f"'{folder}' is no saved recogniser: it has no {name}.")
+    sums = _read_json(folder / CHECKSUMS)
+    config = _read_json(folder / CONFIG)
+    version = config.get("format")
+    if version != FORMAT:
+        raise BundleError(f"'{folder}' has the format version {version!r}; this version of car-recog reads {FORMAT}. Update car-recog.")
+    for name in (CONFIG, WEIGHTS):
+        if sums.get(name) != file_sha256(folder / name):
+            raise BundleError(f"'{folder / name}' is damaged: its checksum is not the one in {CHECKSUMS}. Copy the bundle again.")
+    if config.get("kind") != kind:
+        raise BundleError(f"'{folder}' holds a {config.get('kind')!r}, not a {kind}. Load it with that class.")
+    return config
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if path.stat().st_size > MAX_CONFIG_BYTES:
+        raise BundleError(f"'{path}' is larger than {MAX_CONFIG_BYTES // 2**20} MiB; no saved recogniser needs that.")
+    try:
+        content = json.loads(path.read_text("utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"'{path}' is damaged: {error}.") from error
+    if not isinstance(content, dict):
+        raise BundleError(f"'{path}' is damaged: expected a JSON object.")
+    return content
+
+
+def check_size(folder: Path, build: Callable[[], keras.Model]) -> None:
+    """Check that the weights of a bundle are as many as its network needs, before that network takes any memory.
+
+    The network is built once without memory for its variables. So no configuration can make a loader allocate more than the
+    bundle's own size.
+
+    Args:
+        folder: The bundle, checked by `read_config`.
+        build: Builds the network.
+
+    Raises:
+        BundleError: The weights are not plain arrays, or too many or too few.
+    """
+    path = folder / WEIGHTS
+    n_stored = _count_stored(path)
+    # Keras keeps its list of variables that wait for memory per thread; it ends with this one.
+    with ThreadPoolExecutor(1) as pool:
+        n_needed = pool.submit(_count_needed, build).result()
+    if n_needed != n_stored:
+        raise BundleError(f"'{path}' holds {n_stored:,} numbers; the network of its configuration needs {n_needed:,}.")
+
+
+def load_weights(folder: Path, model: keras.Model) -> None:
+    """Load the weights of a bundle into the network that was built for it.
+
+    Raises:
+        BundleError: They do not fit.
+    """
+    path = folder / WEIGHTS
+    try:
+        model.load_weights(path)
+    except (ValueError, KeyError, OSError) as error:
+        raise BundleError(f"'{path}' does not fit the network of its configuration: {error}") from error
+
+
+def _count_needed(build: Callable[[], keras.Model]) -> int:
+    with keras.StatelessScope(initialize_variables=False):
+        return sum(math.prod(v.shape) for v in build().variables if keras.backend.is_float_dtype(v.dtype))
+
+
+def _count_stored(path: Path) -> int:
+    """Count the float numbers in a weights file, refusing links, outside storage, compression and arrays larger than the file."""
+    total, n_groups = 0, 0
+    pending = [""]
+    try:
+        with h5py.File(path, "r") as file:
+            while pending:
+                place = pending.pop()
+                n_groups += 1
+                if n_groups > MAX_GROUPS:
+                    raise BundleError(f"'{path}' holds more than {MAX_GROUPS} groups; no network needs that.")
+                group = file[place or "/"]
+                for name in group:
+                    if not isinstance(group.get(name, getlink=True), h5py.HardLink):
+                        raise BundleError(f"'{path}' holds a link at '{place}/{name}'; weights are plain arrays.")
+                    item = group[name]
+                    if isinstance(item, h5py.Group):
+                        pending.append(f"{place}/{name}")
+                    else:
+                        total += _count_array(path, f"{place}/{name}", item)
+    except (OSError, RuntimeError) as error:
+        raise BundleError(f"'{path}' is damaged: {error}.") from error
+    return total
+
+
+def _count_array(path: Path, place: str, array: h5py.Dataset) -> int:
+    is_plain = not (array.external or array.is_virtual or array.compression or array.chunks)
+    # Besides floats there may be the state of random layers: a few integers.
+    is_number = array.dtype.kind == "f" or (array.dtype.kind in "iu" and array.size <= MAX_STATE)
+    if not is_plain or not is_number or array.id.get_storage_size() != array.nbytes:
+        raise BundleError(f"'{path}' holds something other than a plain array at '{place}'.")
+    return int(array.size) if array.dtype.kind == "f" else 0

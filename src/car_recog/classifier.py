@@ -1,0 +1,294 @@
+"""Which part, or which make and model, a photo shows."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Self
+
+import attrs
+import keras
+import numpy as np
+
+from car_recog.bundle import check_size, load_weights, read_config, write_bundle
+from car_recog.card import model_card
+from car_recog.data.images import Photo
+from car_recog.data.pipeline import as_photos, load_photos, photo_chunks
+from car_recog.data.samples import ImageDataset
+from car_recog.errors import BundleError, NotFittedError
+from car_recog.evaluation.classification import ClassificationReport, classification_report
+from car_recog.fitting import Fit, fit_network
+from car_recog.losses.named import classifier_loss
+from car_recog.network import Network, NetworkConfig, build_network
+from car_recog.training.history import History
+from car_recog.training.recipe import Recipe
+
+TOP = 5
+BATCH = 64
+MAX_CLASSES = 100_000
+
+
+@attrs.frozen
+class Prediction:
+    """The answer for one photo.
+
+    Args:
+        source: The file, or the place of the photo among those asked about.
+        class_name: The most probable class.
+        probability: Its probability, in [0, 1].
+        top: The most probable classes with their probabilities, five at most, best first.
+    """
+
+    source: str
+    class_name: str
+    probability: float
+    top: tuple[tuple[str, float], ...]
+
+
+class CarClassifier:
+    """Tells classes of car photos apart: makes, models, parts. Trains on your own photos in one call.
+
+    The constructor fixes the network; how it is trained is the recipe of `fit`.
+
+    Args:
+        backbone: A name of `list_backbones()`.
+        weights: What the backbone starts from: `"imagenet"`, None for random, or the path of a `.h5` or `.weights.h5` file.
+        head: `"lean"`, `"paper"`, `"brands"`, or widths of hidden layers.
+        loss: `"cross_entropy"`, `"focal"`, or a Keras loss object on logits.
+        image_size: `(height, width)` in pixels that photos are fitted to.
+        normalization: `"backbone"`, what the backbone was trained with, or `"unit"`, plain [0, 1].
+        resize: `"stretch"`, `"letterbox"` or `"center_crop"`.
+        backbone_options: Handed to the builder of the backbone, such as `{"alpha": 0.25}`.
+
+    Raises:
+        UnknownNameError: No such backbone, head or loss; the nearest name is suggested.
+        OptionError: A value out of range.
+
+    Example:
+        >>> photos = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3), dtype=np.uint8)
+        >>> clf = CarClassifier("tiny_cnn", weights=None, image_size=(32, 32))
+        >>> data = ImageDataset.from_arrays(photos, ["audi", "bmw"] * 4)
+        >>> history = clf.fit(data, recipe=get_recipe("finetune", epochs=1), verbose=False)
+        >>> clf.predict(photos[0])[0].class_name in ("audi", "bmw")
+        True
+    """
+
+    def __init__(
+        self,
+        backbone: str = "resnet50",
+        weights: str | None = "imagenet",
+        head: str | Sequence[int] = "lean",
+        loss: str | keras.losses.Loss = "cross_entropy",
+        image_size: tuple[int, int] = (224, 224),
+        normalization: str = "backbone",
+        resize: str = "stretch",
+        backbone_options: dict[str, Any] | None = None,
+    ) -> None:
+        self.config = NetworkConfig(
+            backbone=backbone,
+            backbone_options=backbone_options or {},
+            head=head,
+            image_size=image_size,
+            normalization=normalization,
+            resize=resize,
+        )
+        self.weights = None if weights is None else str(weights)
+        self.loss = loss
+        classifier_loss(loss)
+        self.class_names: tuple[str, ...] = ()
+        self.evaluation: ClassificationReport | None = None
+        self._network: Network | None = None
+        self._training: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        state = f"{len(self.class_names)} classes" if self._network else "not fitted"
+        return f"{type(self).__name__}({self.config.backbone!r}, {state})"
+
+    @property
+    def model(self) -> keras.Model:
+        """The Keras model, from photos in [0, 255] of shape `(batch, height, width, 3)` to logits `(batch, n_classes)`."""
+        return self._fitted.model
+
+    @property
+    def _fitted(self) -> Network:
+        if self._network is None:
+            raise NotFittedError(f"This {type(self).__name__} is not fitted. Call fit first, or {type(self).__name__}.load(folder).")
+        return self._network
+
+    def fit(
+        self,
+        train: ImageDataset,
+        val: ImageDataset | None = None,
+        *,
+        recipe: str | Recipe = "finetune",
+        seed: int = 0,
+        run_folder: str | Path | None = None,
+        callbacks: Sequence[keras.callbacks.Callback] = (),
+        on_error: str = "skip",
+        verbose: bool = True,
+    ) -> History:
+        """Train on photos, from the weights of the constructor on; whatever was fitted before is forgotten.
+
+        Args:
+            train: The photos. Their class names become the classes.
+            val: Photos to measure each epoch on; their classes are matched by name.
+            recipe: `"finetune"`, `"paper"`, or a `Recipe`.
+            seed: Seed of first weights, order and augmentation.
+            run_folder: Receives `history.csv`, `history.png`, `config.json` and the `bundle`; must be new or empty.
+            callbacks: Keras callbacks, used in every phase.
+            on_error: `"skip"` leaves broken photos out with a warning, `"raise"` stops.
+            verbose: Whether progress is shown on the error output.
+
+        Returns:
+            The epochs of all phases.
+
+        Raises:
+            DataError: Classes without photos, fewer than two classes, or classes in `val` that `train` does not have.
+            OptionError: A recipe that asks for what cannot be, such as early stopping without `val`.
+            TrainingError: The loss became infinite or no number.
+        """
+        fit = Fit(
+            config=self.config,
+            weights=self.weights,
+            loss=self.loss,
+            recipe=recipe,
+            seed=seed,
+            run_folder=None if run_folder is None else Path(run_folder),
+            callbacks=callbacks,
+            on_error=on_error,
+            verbose=verbose,
+        )
+        network, history, training = fit_network(fit, train, val)
+        self._network, self._training, self.class_names, self.evaluation = network, training, train.class_names, None
+        if fit.run_folder is not None:
+            self.save(fit.run_folder / "bundle")
+        return history
+
+    def predict(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> list[Prediction]:
+        """Name the class of each photo.
+
+        Args:
+            photos: Paths, bytes, uint8 arrays, Pillow images, one of them alone, or a dataset.
+
+        Raises:
+            ImageDecodeError: A photo cannot be decoded.
+            NotFittedError: Nothing was trained or loaded.
+        """
+        probabilities = self.predict_proba(photos)
+        return [self._prediction(source, row) for source, row in zip(_sources(photos), probabilities, strict=True)]
+
+    def predict_proba(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
+        """Give the probability of every class: float32, shape `(n_photos, n_classes)`."""
+        return _softmax(_answer(self._fitted.model, self._chunks(photos)))
+
+    def embed(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
+        """Give the pooled features of each photo at unit length: float32, shape `(n_photos, dim)`."""
+        features = _answer(self._fitted.features, self._chunks(photos))
+        return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12))
+
+    def evaluate(self, test: ImageDataset) -> ClassificationReport:
+        """Judge the answers on photos whose classes are known. Broken photos are left out, counted and named.
+
+        Classes are matched by name; `test` need not have all of them. Where samples have groups the intervals draw whole groups.
+
+        Raises:
+            DataError: A class that this classifier does not know.
+        """
+        model = self.model
+        known = test.with_class_names(self.class_names)
+        photos = load_photos(known, image_size=self.config.image_size, resize=self.config.resize)
+        self.evaluation = classification_report(
+            _softmax(_answer(model, photos.chunks(BATCH))),
+            photos.labels,
+            class_names=self.class_names,
+            groups=[known[int(i)].group for i in photos.kept],
+            skipped={str(path): message for path, message in photos.skipped.items()},
+        )
+        return self.evaluation
+
+    def save(self, folder: str | Path) -> None:
+        """Save as a folder: configuration, weights, checksums and a model card for people.
+
+        Raises:
+            NotFittedError: Nothing was trained or loaded.
+            BundleError: The folder exists and holds something else.
+        """
+        config = {
+            "kind": type(self).__name__,
+            "network": self.config.to_dict(),
+            "class_names": list(self.class_names),
+            "loss": self.loss if isinstance(self.loss, str) else type(self.loss).__name__,
+            "training": self._training,
+            "evaluation": self.evaluation.to_dict() if self.evaluation else self._training.get("evaluation"),
+        }
+        write_bundle(Path(folder), config=config, model=self.model, card=model_card(config))
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Load a saved classifier. No code of the folder is run: the network is built from the registry.
+
+        Raises:
+            BundleError: Damaged or mismatching files, an unknown version, another kind, or sizes that do not fit.
+            UnknownNameError: The backbone is of a plug-in that is not installed.
+        """
+        path = Path(folder)
+        content = read_config(path, kind=cls.__name__)
+        try:
+            network, class_names = content["network"], tuple(content["class_names"])
+            config = NetworkConfig(**{**network, "image_size": tuple(network["image_size"])})
+            if not 1 < len(class_names) <= MAX_CLASSES or not all(isinstance(name, str) for name in class_names):
+                raise BundleError(f"expected 2 to {MAX_CLASSES} class names")
+        except (KeyError, TypeError, ValueError) as error:
+            raise BundleError(f"'{path}' has a configuration that makes no sense: {error}") from error
+        classifier = cls(**{name: value for name, value in attrs.asdict(config).items() if name != "decoder_version"}, weights=None)
+        classifier.class_names = class_names
+        classifier._training = dict(content.get("training") or {}, evaluation=content.get("evaluation"))
+        check_size(path, lambda: build_network(config, n_classes=len(class_names), weights=None).model)
+        classifier._network = build_network(config, n_classes=len(class_names), weights=None)
+        load_weights(path, classifier.model)
+        return classifier
+
+    def _chunks(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> Iterator[np.ndarray]:
+        size, resize = self.config.image_size, self.config.resize
+        if isinstance(photos, ImageDataset):
+            return load_photos(photos, image_size=size, resize=resize, on_error="raise").chunks(BATCH)
+        return photo_chunks(as_photos(photos), BATCH, image_size=size, resize=resize)
+
+    def _prediction(self, source: str, row: np.ndarray) -> Prediction:
+        best = np.argsort(-row, kind="stable")[:TOP]
+        top = tuple((self.class_names[i], float(row[i])) for i in best)
+        return Prediction(source, *top[0], top)
+
+
+class PartClassifier(CarClassifier):
+    """Tells which part of a car a photo shows. A `CarClassifier` in all but the paper's configuration."""
+
+    @classmethod
+    def paper(cls, backbone: str = "resnet50", loss: str = "focal") -> Self:
+        """Give the configuration of the paper, to be trained with `recipe="paper"`.
+
+        From scratch, photos of 224 x 224 in [0, 1], dropout 0.5, dense 512 with L2, batch normalisation. The paper gives no
+        strength of L2; 1e-4 is our choice.
+
+        Args:
+            backbone: The paper has `"resnet50"` and `"inception_v3"`.
+            loss: The paper has `"focal"` (alpha 0.25, gamma 2) and `"cross_entropy"`.
+
+        Source: Sardrod and Omidvar, section III.A.
+        """
+        return cls(backbone, weights=None, head="paper", loss=loss, image_size=(224, 224), normalization="unit")
+
+
+def _answer(model: keras.Model, chunks: Iterable[np.ndarray]) -> np.ndarray:
+    """Run a model over chunks of photos."""
+    answers = [model.predict_on_batch(chunk) for chunk in chunks]
+    return np.concatenate(answers).astype(np.float32) if answers else np.zeros((0, int(model.output.shape[-1])), np.float32)
+
+
+def _softmax(logits: np.ndarray) -> np.ndarray:
+    shifted = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
+
+
+def _sources(photos: "Photo | Sequence[Photo] | ImageDataset") -> list[str]:
+    """Name each photo: its file, or its place."""
+    items = [sample.path for sample in photos.samples] if isinstance(photos, ImageDataset) else as_photos(photos)
+    return [str(item) if isinstance(item, str | Path) else f"photo {i}" for i, item in enumerate(items)]

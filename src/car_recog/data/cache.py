@@ -1,0 +1,164 @@
+"""Decoded photos on disk, so that each is decoded once for all runs.
+
+Photos of one size lie in packs: `<id>.npy` holds the pixels, `<id>.keys.npy` the content hash of each row. A pack counts once its
+keys are there, which are written last, so a killed run leaves nothing that could be read. Packs are never changed, so any number of
+processes may read and add at the same time.
+"""
+
+import shutil
+import time
+import uuid
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import attrs
+import numpy as np
+
+from car_recog.data.images import DECODER_VERSION, decode
+from car_recog.errors import ImageDecodeError
+from car_recog.storage import atomic_file, cache_folder, content_hash
+
+_KEY = np.dtype("V16")
+_ORPHAN_SECONDS = 24 * 3600
+_CHUNK = 64
+
+
+@attrs.frozen
+class CacheEntry:
+    """One kind of decoded photos in the cache, as `car-recog cache` shows it."""
+
+    kind: str
+    n_photos: int
+    n_bytes: int
+
+
+class PhotoCache:
+    """Photos of one size and one way of resizing.
+
+    Args:
+        image_size: `(height, width)` in pixels.
+        resize: How photos are fitted: see `images.decode`.
+        root: The folder of all caches; None takes the user's.
+    """
+
+    def __init__(self, image_size: tuple[int, int], resize: str, *, root: Path | None = None) -> None:
+        self.image_size = image_size
+        self.resize = resize
+        self.folder = _photos_folder(root) / f"{image_size[0]}x{image_size[1]}-{resize}-v{DECODER_VERSION}"
+        self._packs: list[np.ndarray] = []
+        self._place: dict[bytes, tuple[int, int]] = {}
+        self._seen: set[str] = set()
+
+    def place(
+        self, paths: Sequence[Path], *, on_photo: Callable[[int], object] | None = None
+    ) -> list["tuple[int, int] | ImageDecodeError"]:
+        """Find each photo in the cache, decoding those that are missing by several threads.
+
+        Args:
+            paths: The files.
+            on_photo: Called with the number of photos done after each piece of work.
+
+        Returns:
+            For each file its pack and row for `read`, or the error of a photo that cannot be decoded.
+        """
+        self._open_packs()
+        with ThreadPoolExecutor() as pool:
+            keys = list(pool.map(_key_of, paths))
+            missing = {key: path for key, path in zip(keys, paths, strict=True) if isinstance(key, bytes) and key not in self._place}
+            report = on_photo or (lambda _: None)
+            report(len(paths) - len(missing))
+            faults = self._decode(missing, pool, report) if missing else {}
+        return [key if isinstance(key, ImageDecodeError) else faults.get(key) or self._place[key] for key in keys]
+
+    def read(self, places: np.ndarray) -> np.ndarray:
+        """Read photos by pack and row, shape `(n, 2)`: uint8 `(n, height, width, 3)`."""
+        out = np.empty((len(places), *self.image_size, 3), np.uint8)
+        for pack in np.unique(places[:, 0]):
+            mine = places[:, 0] == pack
+            out[mine] = self._packs[pack][places[mine, 1]]
+        return out
+
+    def _open_packs(self) -> None:
+        for path in sorted(self.folder.glob("*.keys.npy")):
+            name = path.name.removesuffix(".keys.npy")
+            if name not in self._seen:
+                try:
+                    self._add_pack(name, np.load(path, allow_pickle=False))
+                except (OSError, ValueError):
+                    continue  # cleared or damaged in the meantime: its photos are decoded anew
+
+    def _add_pack(self, name: str, keys: np.ndarray) -> None:
+        pixels = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+        if pixels.shape != (len(keys), *self.image_size, 3) or pixels.dtype != np.uint8:
+            raise ValueError(f"the pack {name} does not fit its keys")
+        self._seen.add(name)
+        self._packs.append(pixels)
+        for row, key in enumerate(keys):
+            self._place.setdefault(key.tobytes(), (len(self._packs) - 1, row))
+
+    def _decode(
+        self, missing: dict[bytes, Path], pool: ThreadPoolExecutor, report: Callable[[int], object]
+    ) -> dict[bytes, ImageDecodeError]:
+        """Decode photos into a new pack; returns the errors by key."""
+        self._sweep()
+        faults: dict[bytes, ImageDecodeError] = {}
+        name = uuid.uuid4().hex
+        work = list(missing.items())
+        with atomic_file(self.folder / f"{name}.npy") as part:
+            pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(work), *self.image_size, 3))
+
+            def fill(row: int, pixels: np.ndarray = pixels) -> None:
+                key, path = work[row]
+                try:
+                    pixels[row] = decode(path, image_size=self.image_size, resize=self.resize)
+                except ImageDecodeError as error:
+                    faults[key] = error
+
+            for start in range(0, len(work), _CHUNK):
+                rows = range(start, min(start + _CHUNK, len(work)))
+                list(pool.map(fill, rows))
+                report(len(rows))
+            pixels.flush()
+        # An empty key marks the row of a photo that could not be decoded.
+        keys = np.array([b"" if key in faults else key for key, _ in work], "S16").view(_KEY)
+        with atomic_file(self.folder / f"{name}.keys.npy") as part:
+            np.save(part, keys, allow_pickle=False)
+        self._add_pack(name, keys)
+        return faults
+
+    def _sweep(self) -> None:
+        """Remove what killed runs left a day ago or earlier."""
+        old = time.time() - _ORPHAN_SECONDS
+        for path in self.folder.glob(".part-*"):
+            if path.stat().st_mtime < old:
+                path.unlink(missing_ok=True)
+
+
+def _key_of(path: Path) -> "bytes | ImageDecodeError":
+    try:
+        return content_hash(path.read_bytes())
+    except OSError as error:
+        return ImageDecodeError(f"Cannot decode '{path}': {error.strerror or error}.")
+
+
+def _photos_folder(root: Path | None) -> Path:
+    return (root or cache_folder()) / "photos"
+
+
+def list_cache(root: Path | None = None) -> list[CacheEntry]:
+    """Tell what the cache holds, one entry per size and way of resizing."""
+    entries = []
+    for folder in sorted(_photos_folder(root).glob("*/")):
+        keys = [np.load(path, allow_pickle=False) for path in folder.glob("*.keys.npy")]
+        distinct = {key.tobytes() for pack in keys for key in pack}
+        size = sum(path.stat().st_size for path in folder.iterdir())
+        entries.append(CacheEntry(folder.name, len(distinct - {bytes(16)}), size))
+    return entries
+
+
+def clear_cache(root: Path | None = None) -> int:
+    """Remove all decoded photos. Returns how many bytes that freed."""
+    freed = sum(entry.n_bytes for entry in list_cache(root))
+    shutil.rmtree(_photos_folder(root), ignore_errors=True)
+    return freed

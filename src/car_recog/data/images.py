@@ -1,0 +1,172 @@
+"""The one decoder of training, evaluation and serving: a photo of any kind -> upright uint8 RGB."""
+
+import warnings
+from io import BytesIO
+from pathlib import Path
+from typing import TypeAlias
+
+import numpy as np
+from PIL import Image, ImageOps, UnidentifiedImageError, features
+
+from car_recog.errors import ImageDecodeError, OptionError
+
+Photo: TypeAlias = "str | Path | bytes | np.ndarray | Image.Image"
+"""A file, its bytes, an array or a Pillow image."""
+
+DECODER_VERSION = 1
+"""Part of every cache key and of every bundle: changes whenever the same file would give other pixels."""
+
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF") + (("AVIF",) if features.check("avif") else ())
+RESIZE_MODES = ("stretch", "letterbox", "center_crop")
+MAX_PIXELS = 100_000_000
+MAX_SIDE = 30_000
+MAX_FILE_BYTES = 256 * 2**20
+
+_GREY_BARS = (128, 128, 128)
+_SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
+
+
+def decode(photo: Photo, *, image_size: tuple[int, int] | None = None, resize: str = "stretch") -> np.ndarray:
+    """Decode a photo to upright RGB.
+
+    The EXIF orientation is applied; grey, palette and CMYK become RGB, 16 bits are scaled to 8, transparent places are laid on
+    white, and of an animation the first frame counts. The format is told by content, never by the file name.
+
+    Args:
+        photo: Path, bytes, Pillow image, or array: uint8 of shape `(h, w)`, `(h, w, 1)`, `(h, w, 3)` or `(h, w, 4)`.
+        image_size: `(height, width)` in pixels; None keeps the size of the photo.
+        resize: `"stretch"` changes the aspect, `"letterbox"` pads with grey, `"center_crop"` cuts the longer side; antialiased.
+
+    Returns:
+        uint8, shape `(height, width, 3)`.
+
+    Raises:
+        ImageDecodeError: Not a photo of a known format, broken, truncated, or too large; file and reason are named.
+        OptionError: An unknown resize mode.
+
+    Example:
+        >>> decode(np.zeros((40, 60), np.uint8), image_size=(20, 20)).shape
+        (20, 20, 3)
+    """
+    check_resize(resize)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; what matters raises
+            image = _open(photo)
+            if image_size is not None and image.format == "JPEG":
+                # Never below twice the wanted size, so that the resize that follows still decides the quality.
+                image.draft(None, (2 * max(image_size), 2 * max(image_size)))
+            image = _to_upright_rgb(image)
+    except ImageDecodeError:
+        raise
+    except Exception as error:  # Pillow's readers meet a broken file with errors of almost any kind
+        raise ImageDecodeError(f"Cannot decode {describe(photo)}: {_reason(error)}") from error
+    if image_size is not None:
+        image = _resize(image, image_size, resize)
+    return np.array(image)
+
+
+def check_resize(resize: str) -> None:
+    """Raise unless the resize mode is known."""
+    if resize not in RESIZE_MODES:
+        raise OptionError(f"resize must be one of {', '.join(map(repr, RESIZE_MODES))}; got {resize!r}.")
+
+
+def describe(photo: object) -> str:
+    """Name a photo in a message."""
+    if isinstance(photo, str | Path):
+        return f"'{photo}'"
+    if isinstance(photo, bytes):
+        return f"a photo of {len(photo)} bytes"
+    if isinstance(photo, np.ndarray):
+        return f"an array of shape {photo.shape} and type {photo.dtype}"
+    return f"a {type(photo).__name__}"
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return f"it is no readable {', '.join(FORMATS[:-1])} or {FORMATS[-1]} file. Convert it to one of these."
+    if isinstance(error, Image.DecompressionBombError):
+        return f"{error} Shrink it first."
+    if isinstance(error, FileNotFoundError):
+        return "no such file."
+    return f"{error or type(error).__name__}. The file is broken or truncated; fetch it again."
+
+
+def _open(photo: Photo) -> Image.Image:
+    """Read the header and refuse what is too large before any pixel is decoded."""
+    if isinstance(photo, np.ndarray):
+        return _from_array(photo)
+    if isinstance(photo, Image.Image):
+        image = photo
+    else:
+        raw = _read(Path(photo)) if isinstance(photo, str | Path) else photo
+        if not isinstance(raw, bytes | bytearray | memoryview):
+            raise ImageDecodeError(f"Cannot decode {describe(photo)}: expected a path, bytes, an array or a Pillow image.")
+        if not len(raw):
+            raise ImageDecodeError(f"Cannot decode {describe(photo)}: it is empty.")
+        image = Image.open(BytesIO(raw), formats=FORMATS)
+    width, height = image.size
+    if min(width, height) < 1 or max(width, height) > MAX_SIDE or width * height > MAX_PIXELS:
+        raise ImageDecodeError(
+            f"Cannot decode {describe(photo)}: it measures {width}x{height} pixels; at least 1x1, at most {MAX_SIDE} a side and "
+            f"{MAX_PIXELS // 10**6} megapixels are taken. Shrink it first."
+        )
+    return image
+
+
+def _read(path: Path) -> bytes:
+    if path.is_dir():
+        raise ImageDecodeError(f"Cannot decode '{path}': it is a folder.")
+    with path.open("rb") as file:
+        raw = file.read(MAX_FILE_BYTES + 1)
+    if len(raw) > MAX_FILE_BYTES:
+        raise ImageDecodeError(f"Cannot decode '{path}': it is larger than {MAX_FILE_BYTES // 2**20} MiB. Shrink it first.")
+    return raw
+
+
+def _from_array(array: np.ndarray) -> Image.Image:
+    shape = array.shape[:-1] if array.ndim == 3 and array.shape[-1] == 1 else array.shape
+    is_picture = len(shape) == 2 or (len(shape) == 3 and shape[-1] in (3, 4))
+    if array.dtype != np.uint8 or not is_picture or 0 in shape:
+        raise ImageDecodeError(f"Expected an array of uint8 in [0, 255], shape (h, w), (h, w, 3) or (h, w, 4); got {describe(array)}.")
+    return Image.fromarray(np.ascontiguousarray(array.reshape(shape)))
+
+
+def _to_upright_rgb(image: Image.Image) -> Image.Image:
+    image.seek(0)
+    image.load()
+    image = _turn_upright(image)
+    if image.mode == "RGB" and "transparency" not in image.info:
+        return image
+    if image.mode in _SIXTEEN_BITS:
+        return Image.fromarray(_scale_16_bits(np.asarray(image))).convert("RGB")
+    if image.mode == "F":
+        raise ImageDecodeError("Cannot decode a photo with float pixels: their range is not known. Save it with 8 or 16 bits.")
+    if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
+        rgba = image.convert("RGBA")
+        white = Image.new("RGBA", rgba.size, "white")
+        return Image.alpha_composite(white, rgba).convert("RGB")
+    return image.convert("RGB")
+
+
+def _turn_upright(image: Image.Image) -> Image.Image:
+    """Apply the EXIF orientation; metadata that cannot be read turns nothing."""
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # whatever is wrong with the metadata of a stranger's file, its pixels are good
+        return image
+
+
+def _scale_16_bits(values: np.ndarray) -> np.ndarray:
+    """Scale [0, 65535] to [0, 255]; Pillow's own conversion would clip at 255."""
+    return np.round(np.clip(values.astype(np.float64), 0, 65535) / 257).astype(np.uint8)
+
+
+def _resize(image: Image.Image, image_size: tuple[int, int], resize: str) -> Image.Image:
+    size = (image_size[1], image_size[0])
+    if resize == "stretch":
+        return image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
+    if resize == "letterbox":
+        return ImageOps.pad(image, size, Image.Resampling.BILINEAR, color=_GREY_BARS)
+    return ImageOps.fit(image, size, Image.Resampling.BILINEAR)

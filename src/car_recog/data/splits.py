@@ -1,0 +1,132 @@
+"""Seeded splits: every class in its share on every side, groups never torn apart."""
+
+from collections.abc import Hashable, Sequence
+
+import numpy as np
+
+from car_recog.errors import DataError
+
+
+def split_indices(
+    labels: np.ndarray,
+    fractions: Sequence[float],
+    *,
+    class_names: Sequence[str],
+    groups: Sequence[Hashable] | None = None,
+    seed: int = 0,
+) -> list[np.ndarray]:
+    """Split the places of a list of labels.
+
+    Groups go, the rarest classes first, to the side that still lacks most of their classes; without groups each class is cut exactly.
+
+    Args:
+        labels: Class ids, shape `(n,)`.
+        fractions: Share of each side, in (0, 1]; 1 in sum at most.
+        class_names: Names of the classes, for messages.
+        groups: One key per label; equal keys stay on one side, None stands alone.
+        seed: Seed of the order in which ties are broken.
+
+    Returns:
+        One sorted array of places per fraction.
+
+    Raises:
+        DataError: Fractions outside (0, 1] or above 1 in sum; a class with fewer photos, or groups, than sides.
+
+    Example:
+        >>> [side.tolist() for side in split_indices(np.array([0, 0, 0, 0]), [0.75, 0.25], class_names=["door"], seed=3)]
+        [[0, 1, 2], [3]]
+    """
+    if not fractions or any(not 0 < share <= 1 for share in fractions) or sum(fractions) > 1 + 1e-9:
+        raise DataError(f"Fractions must lie in (0, 1] with a sum of at most 1; got {tuple(fractions)}.")
+    labels = np.asarray(labels)
+    keys = [None] * len(labels) if groups is None else list(groups)
+    rng = np.random.default_rng(seed)
+    if all(key is None for key in keys):
+        members = [np.array([i]) for i in range(len(labels))]
+        side_of = _cut_classes(labels, fractions, rng)
+    else:
+        members = _members(keys)
+        side_of = _deal_groups(labels, members, fractions, rng, class_names)
+    _check_every_class(labels, members, side_of, len(fractions), class_names)
+    return [np.sort(np.concatenate([members[g] for g in np.flatnonzero(side_of == side)])) for side in range(len(fractions))]
+
+
+def _members(keys: Sequence[Hashable]) -> list[np.ndarray]:
+    """Gather the places of each group; None stands alone."""
+    places: dict[Hashable, list[int]] = {}
+    for i, key in enumerate(keys):
+        places.setdefault(("alone", i) if key is None else ("group", key), []).append(i)
+    return [np.array(group) for group in places.values()]
+
+
+def _cut_classes(labels: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+    """Give each photo a side, class by class; `len(fractions)` stands for left out."""
+    side_of = np.full(len(labels), len(fractions))
+    for class_id in np.unique(labels):
+        places = rng.permutation(np.flatnonzero(labels == class_id))
+        sizes = _apportion(len(places), fractions)
+        start = 0
+        for side, size in enumerate(sizes):
+            side_of[places[start : start + size]] = side
+            start += size
+    return side_of
+
+
+def _apportion(n: int, fractions: Sequence[float]) -> np.ndarray:
+    """Share n photos out by largest remainder; every side gets one where there are enough."""
+    shares = np.array(fractions) * n
+    sizes = np.floor(shares + 1e-9).astype(int)
+    wanted = round(float(shares.sum()))
+    by_remainder = np.argsort(sizes - shares, kind="stable")
+    sizes[by_remainder[: max(wanted - sizes.sum(), 0)]] += 1
+    for side in np.flatnonzero(sizes == 0):
+        if sizes.sum() < n:
+            sizes[side] = 1
+        elif sizes.max() > 1:
+            sizes[np.argmax(sizes)] -= 1
+            sizes[side] = 1
+    return sizes
+
+
+def _deal_groups(
+    labels: np.ndarray, members: list[np.ndarray], fractions: Sequence[float], rng: np.random.Generator, class_names: Sequence[str]
+) -> np.ndarray:
+    """Give each group the side whose share of the group's classes is least filled."""
+    shares = np.append(fractions, max(1 - sum(fractions), 0.0))
+    totals = np.bincount(labels, minlength=len(class_names)).astype(float)
+    inside = [np.unique(labels[group], return_counts=True) for group in members]
+    n_groups = np.bincount(np.concatenate([classes for classes, _ in inside]), minlength=len(class_names))
+    rarity = np.array([n_groups[classes].min() for classes, _ in inside])
+    size = np.array([len(group) for group in members])
+    order = np.lexsort((rng.permutation(len(members)), -size, rarity))
+    have = np.zeros((len(shares), len(class_names)))
+    side_of = np.full(len(members), len(fractions))
+    open_sides = np.flatnonzero(shares > 1e-9)
+    for g in order:
+        classes, counts = inside[g]
+        target = shares[open_sides, None] * totals[classes]
+        lack = ((target - have[open_sides][:, classes]) / target * counts / totals[classes]).sum(axis=1)
+        side_of[g] = open_sides[np.argmax(lack)]
+        have[side_of[g], classes] += counts
+    return side_of
+
+
+def _check_every_class(
+    labels: np.ndarray, members: list[np.ndarray], side_of: np.ndarray, n_sides: int, class_names: Sequence[str]
+) -> None:
+    counts = np.zeros((n_sides + 1, len(class_names)), int)
+    n_groups = np.zeros(len(class_names), int)
+    for group, side in zip(members, side_of, strict=True):
+        np.add.at(counts[side], labels[group], 1)
+        n_groups[np.unique(labels[group])] += 1
+    lacking = np.flatnonzero((counts[:n_sides] == 0).any(axis=0) & (n_groups > 0))
+    if len(lacking):
+        rows = [
+            f"  {class_names[c]}: {counts[:, c].sum()} photos in {n_groups[c]} groups, sides would get {counts[:n_sides, c].tolist()}"
+            for c in lacking[:20]
+        ]
+        raise DataError(
+            f"Too few photos of {len(lacking)} classes to put one on each of {n_sides} sides:\n" + "\n".join(rows) + "\n"
+            "Add photos of these classes, leave the classes out, or split into fewer sides."
+        )
+

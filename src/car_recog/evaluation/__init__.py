@@ -1,0 +1,1 @@
+"""Evaluation: arrays in, numbers and pages out."""

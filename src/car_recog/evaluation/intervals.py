@@ -1,0 +1,59 @@
+"""How far a figure can be trusted: 95 % intervals."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+Z95 = 1.959963984540054
+N_RESAMPLES = 1000
+_CHUNK = 50
+
+Interval = tuple[float, float]
+
+
+def wilson(n_right: int, n: int) -> Interval:
+    """Give the 95 % interval of a share of independent photos.
+
+    Source: Wilson 1927, Journal of the American Statistical Association 22.
+
+    Example:
+        >>> [round(bound, 3) for bound in wilson(53, 53)]
+        [0.932, 1.0]
+    """
+    share = n_right / n
+    middle = (share + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * np.sqrt(share * (1 - share) / n + Z95**2 / (4 * n**2))
+    return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
+
+
+def bootstrap(
+    values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, units: np.ndarray | None = None, seed: int = 0
+) -> Interval:
+    """Give the 95 % percentile interval of a statistic of column sums.
+
+    Args:
+        values: What is summed, one row per photo, shape `(n, k)`.
+        statistic: From sums of shape `(resamples, k)` to values of shape `(resamples,)`; may be NaN where it is not defined.
+        units: What is drawn as a whole, one integer per photo, for photos that are not independent. None draws photos.
+        seed: Seed of the draws.
+
+    Source: Efron and Tibshirani 1993, chapter 13.
+
+    Example:
+        >>> low, high = bootstrap(np.array([[1.0], [0.0], [1.0], [1.0]]), lambda sums: sums[:, 0] / 4)
+        >>> 0.0 <= low < 0.75 < high <= 1.0
+        True
+    """
+    if units is not None:
+        _, place = np.unique(units, return_inverse=True)
+        summed = np.zeros((place.max() + 1, values.shape[1]))
+        np.add.at(summed, place, values)
+        values = summed
+    rng = np.random.default_rng(seed)
+    n = len(values)
+    draws = []
+    for _ in range(0, N_RESAMPLES, _CHUNK):
+        times = rng.multinomial(n, np.full(n, 1 / n), size=_CHUNK)
+        draws.append(statistic(times @ values))
+    low, high = np.nanquantile(np.concatenate(draws), [0.025, 0.975])
+    return float(low), float(high)

@@ -1,0 +1,111 @@
+"""The network of a recogniser, rebuilt from plain values: a backbone of the registry, pooling and a head."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import attrs
+import keras
+
+from car_recog.backbones import get_backbone
+from car_recog.backbones.stages import stages
+from car_recog.data.images import DECODER_VERSION, check_resize
+from car_recog.errors import OptionError
+from car_recog.heads import check_head, classification_head, pool
+
+MAX_SIDE = 4096
+_MAX_OPTIONS = 32
+
+
+def _size(value: Sequence[int]) -> tuple[int, int]:
+    try:
+        height, width = value
+    except (TypeError, ValueError):
+        raise OptionError(f"image_size must be (height, width); got {value!r}.") from None
+    if not all(isinstance(side, int) and 1 <= side <= MAX_SIDE for side in (height, width)):
+        raise OptionError(f"image_size must be two integers from 1 to {MAX_SIDE}; got {value!r}.")
+    return height, width
+
+
+def _head(value: str | Sequence[int]) -> str | tuple[int, ...]:
+    check_head(value)
+    return value if isinstance(value, str) else tuple(value)
+
+
+@attrs.frozen(kw_only=True)
+class NetworkConfig:
+    """Everything that fixes a network but its weights and classes.
+
+    Args:
+        backbone: Name in the registry.
+        backbone_options: Handed to its builder.
+        head: See `heads.classification_head`.
+        image_size: `(height, width)` that photos are fitted to, in pixels.
+        normalization: `"backbone"` or `"unit"`.
+        resize: How photos are fitted: see `images.decode`.
+        decoder_version: Version of the decoder that the photos of training went through.
+    """
+
+    backbone: str
+    backbone_options: dict[str, Any] = attrs.field(factory=dict)
+    head: str | tuple[int, ...] = attrs.field(default="lean", converter=_head)
+    image_size: tuple[int, int] = attrs.field(default=(224, 224), converter=_size)
+    normalization: str = "backbone"
+    resize: str = "stretch"
+    decoder_version: int = DECODER_VERSION
+
+    def __attrs_post_init__(self) -> None:
+        check_resize(self.resize)
+        options = self.backbone_options
+        if not isinstance(options, Mapping) or len(options) > _MAX_OPTIONS or not all(isinstance(key, str) for key in options):
+            raise OptionError(f"backbone_options must map names to values; got {options!r}.")
+        if not isinstance(self.backbone, str):
+            raise OptionError(f"backbone must be a name; got {self.backbone!r}. Register your own with register_backbone.")
+        get_backbone(self.backbone)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain values for `config.json`."""
+        return attrs.asdict(self)
+
+
+@attrs.frozen
+class Network:
+    """A built network and its pieces, which share weights.
+
+    Args:
+        model: From photos in [0, 255], `(batch, height, width, 3)`, to logits `(batch, n_classes)`.
+        features: From photos to pooled features `(batch, n_features)`.
+        head: From pooled features to logits.
+        stages: The layers of the backbone, in stages.
+    """
+
+    model: keras.Model
+    features: keras.Model
+    head: keras.Model
+    stages: list[list[keras.layers.Layer]]
+
+
+def build_network(config: NetworkConfig, *, n_classes: int, weights: str | None) -> Network:
+    """Build a network from the registry.
+
+    Args:
+        config: What to build.
+        n_classes: Number of logits.
+        weights: For the backbone: None, a name it offers, or the path of a `.h5` or `.weights.h5` file.
+
+    Raises:
+        UnknownNameError: No such backbone.
+        OptionError: The backbone refuses its options or the size.
+        WeightsError: The weights cannot be had or do not fit.
+    """
+    spec = get_backbone(config.backbone)
+    backbone = spec.build_checked(
+        weights=weights, image_size=config.image_size, normalization=config.normalization, backbone_options=config.backbone_options
+    )
+    pooled = pool(backbone.output)
+    head = classification_head(config.head, n_features=int(pooled.shape[-1]), n_classes=n_classes)
+    return Network(
+        model=keras.Model(backbone.input, head(pooled), name="classifier"),
+        features=keras.Model(backbone.input, pooled, name="features"),
+        head=head,
+        stages=stages(backbone, spec),
+    )

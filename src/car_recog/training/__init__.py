@@ -1,0 +1,1 @@
+"""Training: a model, batches and a recipe -> a history."""

@@ -1,0 +1,154 @@
+"""What happens between the steps of a training: the record, the watch, the average, the progress line."""
+
+import math
+import time
+import warnings
+from collections.abc import Callable
+
+import keras
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+from car_recog.errors import TrainingError
+from car_recog.training.history import History
+
+Logs = dict[str, float]
+
+
+class CollapseWarning(UserWarning):
+    """The network answers the same class whatever the photo."""
+
+
+class Record(keras.callbacks.Callback):  # type: ignore[misc]
+    """Appends a row per epoch to a history and tells the batches which epoch begins."""
+
+    def __init__(self, history: History, phase: str, set_epoch: Callable[[int], None]) -> None:
+        super().__init__()
+        self._history, self._phase, self._set_epoch = history, phase, set_epoch
+        self._before = len(history)
+        self._start = 0.0
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        self._start = time.perf_counter()
+        self._set_epoch(self._before + epoch)
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        row: dict[str, float | int | str] = {"phase": self._phase, "epoch": self._before + epoch + 1}
+        row["seconds"] = round(time.perf_counter() - self._start, 3)
+        row["learning_rate"] = rate
+        self._history.rows.append(row | {name: float(value) for name, value in (logs or {}).items() if name != "learning_rate"})
+
+
+class Watch(keras.callbacks.Callback):  # type: ignore[misc]
+    """Stops at a loss that is no number, and warns when a network that knew something answers by chance.
+
+    Args:
+        chance: Accuracy of always answering the most frequent class.
+        n_photos: Photos the accuracy is measured on.
+        phase: Name of the phase, for messages.
+    """
+
+    def __init__(self, chance: float, n_photos: int, phase: str) -> None:
+        super().__init__()
+        self._limit = chance + 3 * math.sqrt(chance * (1 - chance) / n_photos)
+        self._phase = phase
+        self._has_warned = False
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if logs and not math.isfinite(logs["loss"]):
+            raise TrainingError(
+                f"The loss became {logs['loss']} in phase '{self._phase}', batch {batch + 1}. "
+                "Lower the learning rate, clip the gradient (global_clip_norm), or look at the loss function."
+            )
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        is_over = epoch + 1 >= max(2, self.params["epochs"] // 2)
+        accuracy = (logs or {}).get("val_accuracy", (logs or {}).get("accuracy", 1.0))
+        if is_over and accuracy <= self._limit and not self._has_warned:
+            self._has_warned = True
+            warnings.warn(
+                f"Training has collapsed: after epoch {epoch + 1} of phase '{self._phase}' accuracy is {accuracy:.3f}, no better than "
+                "always answering the most frequent class. Lower the learning rate, let batch normalisation train, or train longer.",
+                CollapseWarning,
+                stacklevel=2,
+            )
+
+
+class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
+    """Keeps an exponential average of all weights, moving statistics included, for validation and as the result.
+
+    Source: Izmailov et al. 2018, arXiv:1803.05407, with an exponential average.
+    """
+
+    def __init__(self, momentum: float) -> None:
+        super().__init__()
+        self._momentum = momentum
+        self._averages: list[np.ndarray] = []
+        self._own: list[np.ndarray] = []
+        self._n = 0
+
+    @property
+    def _variables(self) -> list[keras.Variable]:
+        return [v for v in self.model.variables if "float" in str(v.dtype)]
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        values = [keras.ops.convert_to_numpy(v) for v in self._variables]
+        self._n += 1
+        # The first steps count fully, so that the start is forgotten as fast as the momentum allows.
+        keep = min(self._momentum, 1 - 1 / self._n)
+        old = self._averages or values
+        self._averages = [keep * a + (1 - keep) * v for a, v in zip(old, values, strict=True)]
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        if self._averages:
+            self._own = [keras.ops.convert_to_numpy(v) for v in self._variables]
+            self._assign(self._averages)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        if self._own:
+            self._assign(self._own)
+            self._own = []
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self._assign(self._averages)
+
+    def _assign(self, values: list[np.ndarray]) -> None:
+        for variable, value in zip(self._variables, values, strict=True):
+            variable.assign(value)
+
+
+class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]
+    """A line per epoch, and on a terminal a bar that says how long the phase still takes."""
+
+    def __init__(self, phase: str, n_batches: int) -> None:
+        super().__init__()
+        self._phase, self._n_batches = phase, n_batches
+        self._console = Console(stderr=True)
+        self._bar: Progress | None = None
+        self._epoch = 0
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        if self._console.is_terminal:
+            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
+            self._bar = Progress(*columns, console=self._console, transient=True)
+            self._bar.start()
+            self._bar.add_task(self._phase, total=self.params["epochs"] * self._n_batches)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        if self._bar:
+            self._bar.advance(self._bar.task_ids[0])
+
+    def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
+        values = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate")
+        self._console.print(f"{self._phase}  epoch {epoch + 1}/{self.params['epochs']}  {values}", highlight=False, soft_wrap=True)
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Take the bar off the terminal."""
+        if self._bar:
+            self._bar.stop()
+            self._bar = None

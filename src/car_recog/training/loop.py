@@ -1,0 +1,141 @@
+"""One phase of training: a network, batches and a phase -> rows of the history."""
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import attrs
+import keras
+import numpy as np
+
+from car_recog.errors import TrainingError
+from car_recog.training.callbacks import AverageWeights, Record, ShowProgress, Watch
+from car_recog.training.history import History
+from car_recog.training.recipe import Phase, Recipe
+from car_recog.training.schedules import build_optimizer
+
+
+class Augment(Protocol):
+    """Changes a batch of photos by numbers that were drawn for it."""
+
+    def apply(self, photos: Any, draws: Any) -> Any: ...
+
+
+class EpochBatches(Protocol):
+    """Batches that know which epoch they are of."""
+
+    epoch: int
+
+    def __len__(self) -> int: ...
+
+
+@attrs.frozen(kw_only=True)
+class Task:
+    """What is trained on what, over all phases.
+
+    Args:
+        loss: A Keras loss on logits.
+        is_one_hot: Whether the targets are one-hot rows rather than class ids.
+        chance: Accuracy of always answering the most frequent class.
+        callbacks: Keras callbacks of the caller.
+        has_progress: Whether progress is shown.
+    """
+
+    loss: keras.losses.Loss
+    is_one_hot: bool
+    chance: float
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    has_progress: bool = True
+
+
+class TrainedNetwork(keras.Model):  # type: ignore[misc]
+    """A network with what happens to its photos in training only; it is thrown away after the phase."""
+
+    def __init__(self, network: keras.Model, augmentation: Augment | None) -> None:
+        super().__init__(name="training")
+        self.network = network
+        self._augmentation = augmentation
+
+    def call(self, inputs: Any, training: bool | None = None) -> Any:
+        if isinstance(inputs, list | tuple):
+            photos, draws = inputs
+            inputs = self._augmentation.apply(photos, draws) if self._augmentation and training else photos
+        return self.network(inputs, training=training)
+
+
+def run_phase(
+    network: keras.Model,
+    phase: Phase,
+    task: Task,
+    history: History,
+    *,
+    recipe: Recipe,
+    batches: Any,
+    n_epochs: int,
+    validation: Any = None,
+    n_watched: int,
+    augmentation: Augment | None = None,
+) -> None:
+    """Train a network for one phase; rows are added to the history.
+
+    Args:
+        network: From photos, or features, to logits. What is trainable has been set before.
+        phase: How.
+        task: Loss, callbacks and manners that all phases share.
+        history: Receives a row per epoch.
+        recipe: What holds over all phases: averaging and patience.
+        batches: The training batches; photos come with draws where there is augmentation.
+        n_epochs: Passes over the batches.
+        validation: Validation batches without augmentation, or None.
+        n_watched: Photos the watched accuracy is measured on.
+        augmentation: Applied to the photos inside the training step.
+
+    Raises:
+        TrainingError: Nothing is trainable, or the loss becomes infinite or no number.
+    """
+    variables = network.trainable_variables
+    if not variables:
+        raise TrainingError(f"Nothing is trainable in phase '{phase.name}'.")
+    model = TrainedNetwork(network, augmentation)
+    accuracy = keras.metrics.CategoricalAccuracy if task.is_one_hot else keras.metrics.SparseCategoricalAccuracy
+    model.compile(
+        optimizer=build_optimizer(phase, n_epochs * len(batches), variables),
+        loss=task.loss,
+        metrics=[accuracy(name="accuracy")],
+    )
+    progress = ShowProgress(phase.name, len(batches))
+    callbacks = [
+        *([AverageWeights(recipe.averaging)] if recipe.averaging is not None else []),
+        Watch(task.chance, n_watched, phase.name),
+        *([_early_stopping(recipe.patience)] if recipe.patience else []),
+        *task.callbacks,
+        Record(history, phase.name, lambda epoch: setattr(batches, "epoch", epoch)),
+        *([progress] if task.has_progress else []),
+    ]
+    try:
+        model.fit(batches, validation_data=validation, epochs=n_epochs, verbose=0, shuffle=False, callbacks=callbacks)
+    finally:
+        progress.close()
+
+
+def _early_stopping(patience: int) -> keras.callbacks.Callback:
+    return keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience, restore_best_weights=True)
+
+
+def class_weights(labels: np.ndarray, n_classes: int, *, power: float) -> np.ndarray:
+    """Weigh photos by the inverse frequency of their class to a power; the weights have mean 1.
+
+    Args:
+        labels: Class ids, shape `(n,)`.
+        n_classes: Number of classes; those without photos weigh nothing.
+        power: 0 weighs photos alike, 1 classes.
+
+    Returns:
+        One weight per photo, float32, shape `(n,)`.
+
+    Example:
+        >>> class_weights(np.array([0, 0, 0, 1]), 2, power=1.0).round(3).tolist()
+        [0.667, 0.667, 0.667, 2.0]
+    """
+    counts = np.bincount(labels, minlength=n_classes)
+    weights = counts[labels].astype(np.float64) ** -power
+    return np.asarray(weights / weights.mean(), np.float32)
