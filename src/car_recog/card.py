@@ -1,42 +1,97 @@
-"""The model card of a saved recogniser, written for people."""
+"""The model card of a saved recogniser, and the facts it tells."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import attrs
 
-def model_card(config: dict[str, Any]) -> str:
-    """Word a configuration as Markdown.
+
+@attrs.frozen(kw_only=True)
+class TrainingFacts:
+    """How a recogniser came to be.
 
     Args:
-        config: As it goes into `config.json`: kind, network, class_names, training and evaluation.
+        date: ISO date.
+        versions: Versions by name of what it was trained with.
+        recipe: The recipe as plain values.
+        seed: The seed.
+        weights: What the backbone started from: a name, the name of a file, or `None`.
+        class_counts: Training photos by class.
+        n_train: Training photos that could be decoded.
+        n_validation: Validation photos that could be decoded.
+        n_skipped: Photos that could not be decoded.
+        n_epochs: Epochs over all phases.
+        seconds: Wall time.
     """
-    network, training, evaluation = config["network"], config["training"], config.get("evaluation")
+
+    date: str
+    versions: Mapping[str, str]
+    recipe: Mapping[str, Any]
+    seed: int
+    weights: str
+    class_counts: Mapping[str, int]
+    n_train: int
+    n_validation: int
+    n_skipped: int
+    n_epochs: int
+    seconds: float
+
+
+@attrs.frozen(kw_only=True)
+class EvaluationFacts:
+    """What the last evaluation before saving gave: fractions in [0, 1] with their 95 % intervals by name."""
+
+    n_photos: int
+    accuracy: float
+    macro_f1: float
+    intervals: Mapping[str, Sequence[float]]
+
+
+def model_card(
+    kind: str,
+    network: Mapping[str, Any],
+    class_names: Sequence[str],
+    loss: str,
+    training: TrainingFacts,
+    evaluation: EvaluationFacts | None,
+) -> str:
+    """Word what is known of a recogniser as Markdown.
+
+    Args:
+        kind: Its class, such as `CarClassifier`.
+        network: Its `NetworkConfig` as plain values.
+        class_names: What it tells apart.
+        loss: What it was trained to make small.
+        training: How it came to be.
+        evaluation: How good it was, where that was measured.
+    """
     height, width = network["image_size"]
     options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
     lines = [
-        f"# {config['kind']}: {len(config['class_names'])} classes",
+        f"# {kind}: {len(class_names)} classes",
         "",
-        f"Load it with `car_recog.{config['kind']}.load(folder)`. It holds no code: `config.json`, weights and checksums.",
+        f"Load it with `car_recog.{kind}.load(folder)`. It holds no code: `config.json`, weights and checksums.",
         "",
         "## What it is",
         "",
-        f"- Backbone {network['backbone']}{options}, head {network['head']}, loss {config['loss']}.",
+        f"- Backbone {network['backbone']}{options}, head {network['head']}, loss {loss}.",
         f"- Photos are fitted to {width} x {height} pixels ({network['resize']}), normalization {network['normalization']}.",
-        f"- Classes: {', '.join(config['class_names'])}.",
+        f"- Classes: {', '.join(class_names)}.",
         "",
         "## How it was trained",
         "",
-        f"- On {training['date']} with {_listed(training['versions'])}.",
-        f"- Recipe {training['recipe']['name']}, seed {training['seed']}, backbone weights {training['weights']}.",
-        f"- {training['n_train']} photos; {training['n_validation']} more for validation; {training['n_skipped']} broken ones left out.",
-        f"- {training['n_epochs']} epochs in {training['seconds']:.0f} s.",
+        f"- On {training.date} with {', '.join(f'{name} {version}' for name, version in training.versions.items())}.",
+        f"- Recipe {training.recipe['name']}, seed {training.seed}, backbone weights {training.weights}.",
+        f"- {training.n_train} photos; {training.n_validation} more for validation; {training.n_skipped} broken ones left out.",
+        f"- {training.n_epochs} epochs in {training.seconds:.0f} s.",
         "",
         "| class | training photos |",
         "| --- | --- |",
-        *(f"| {name} | {count} |" for name, count in training["class_counts"].items()),
+        *(f"| {name} | {count} |" for name, count in training.class_counts.items()),
         "",
         "## How good it is",
         "",
-        *_worded_evaluation(evaluation),
+        _worded(evaluation) if evaluation else "It was not evaluated before it was saved.",
         "",
         "## What it is not for",
         "",
@@ -46,17 +101,10 @@ def model_card(config: dict[str, Any]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _listed(values: dict[str, str]) -> str:
-    return ", ".join(f"{name} {value}" for name, value in values.items())
+def _worded(evaluation: EvaluationFacts) -> str:
+    def figure(name: str, value: float, key: str) -> str:
+        low, high = evaluation.intervals[key]
+        return f"{name} {value:.3f} (95 % interval {low:.3f} to {high:.3f})"
 
-
-def _worded_evaluation(evaluation: dict[str, Any] | None) -> list[str]:
-    if evaluation is None:
-        return ["It was not evaluated before it was saved."]
-
-    def worded(name: str, key: str) -> str:
-        low, high = evaluation["intervals"][key]
-        return f"{name} {evaluation[key]:.3f} (95 % interval {low:.3f} to {high:.3f})"
-
-    figures = f"{worded('accuracy', 'accuracy')}, {worded('macro F1', 'macro_f1')}"
-    return [f"Last evaluation, on {evaluation['n_photos']} photos: {figures}."]
+    figures = f"{figure('accuracy', evaluation.accuracy, 'accuracy')}, {figure('macro F1', evaluation.macro_f1, 'macro_f1')}"
+    return f"Last evaluation, on {evaluation.n_photos} photos: {figures}."

@@ -9,14 +9,14 @@ import keras
 import numpy as np
 
 from car_recog.bundle import check_size, load_weights, read_config, write_bundle
-from car_recog.card import model_card
+from car_recog.card import EvaluationFacts, TrainingFacts, model_card
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import BundleError, NotFittedError
 from car_recog.evaluation.classification import ClassificationReport, classification_report
 from car_recog.fitting import Fit, fit_network
-from car_recog.losses.named import classifier_loss
+from car_recog.losses.named import CLASSIFIER_LOSSES, classifier_loss
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.training.history import History
 from car_recog.training.recipe import Recipe
@@ -94,24 +94,26 @@ class CarClassifier:
         self.loss = loss
         classifier_loss(loss)
         self.class_names: tuple[str, ...] = ()
-        self.evaluation: ClassificationReport | None = None
-        self._network: Network | None = None
-        self._training: dict[str, Any] = {}
+        self._state: tuple[Network, TrainingFacts] | None = None
+        self._evaluation: EvaluationFacts | None = None
 
     def __repr__(self) -> str:
-        state = f"{len(self.class_names)} classes" if self._network else "not fitted"
+        state = f"{len(self.class_names)} classes" if self._state else "not fitted"
         return f"{type(self).__name__}({self.config.backbone!r}, {state})"
 
     @property
     def model(self) -> keras.Model:
         """The Keras model, from photos in [0, 255] of shape `(batch, height, width, 3)` to logits `(batch, n_classes)`."""
-        return self._fitted.model
+        return self._network.model
 
     @property
-    def _fitted(self) -> Network:
-        if self._network is None:
+    def _network(self) -> Network:
+        return self._fitted()[0]
+
+    def _fitted(self) -> tuple[Network, TrainingFacts]:
+        if self._state is None:
             raise NotFittedError(f"This {type(self).__name__} is not fitted. Call fit first, or {type(self).__name__}.load(folder).")
-        return self._network
+        return self._state
 
     def fit(
         self,
@@ -157,7 +159,7 @@ class CarClassifier:
             verbose=verbose,
         )
         network, history, training = fit_network(fit, train, val)
-        self._network, self._training, self.class_names, self.evaluation = network, training, train.class_names, None
+        self._state, self.class_names, self._evaluation = (network, training), train.class_names, None
         if fit.run_folder is not None:
             self.save(fit.run_folder / "bundle")
         return history
@@ -177,11 +179,11 @@ class CarClassifier:
 
     def predict_proba(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
         """Give the probability of every class: float32, shape `(n_photos, n_classes)`."""
-        return _softmax(_answer(self._fitted.model, self._chunks(photos)))
+        return _softmax(_answer(self.model, self._chunks(photos)))
 
     def embed(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
         """Give the pooled features of each photo at unit length: float32, shape `(n_photos, dim)`."""
-        features = _answer(self._fitted.features, self._chunks(photos))
+        features = _answer(self._network.features, self._chunks(photos))
         return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12))
 
     def evaluate(self, test: ImageDataset) -> ClassificationReport:
@@ -195,14 +197,17 @@ class CarClassifier:
         model = self.model
         known = test.with_class_names(self.class_names)
         photos = load_photos(known, image_size=self.config.image_size, resize=self.config.resize)
-        self.evaluation = classification_report(
+        report = classification_report(
             _softmax(_answer(model, photos.chunks(BATCH))),
             photos.labels,
             class_names=self.class_names,
             groups=[known[int(i)].group for i in photos.kept],
             skipped={str(path): message for path, message in photos.skipped.items()},
         )
-        return self.evaluation
+        self._evaluation = EvaluationFacts(
+            n_photos=report.n_photos, accuracy=report.accuracy, macro_f1=report.macro_f1, intervals=report.intervals
+        )
+        return report
 
     def save(self, folder: str | Path) -> None:
         """Save as a folder: configuration, weights, checksums and a model card for people.
@@ -211,15 +216,19 @@ class CarClassifier:
             NotFittedError: Nothing was trained or loaded.
             BundleError: The folder exists and holds something else.
         """
+        network, training = self._fitted()
+        loss = self.loss if isinstance(self.loss, str) else type(self.loss).__name__
+        kind, plain = type(self).__name__, self.config.to_dict()
         config = {
-            "kind": type(self).__name__,
-            "network": self.config.to_dict(),
+            "kind": kind,
+            "network": plain,
             "class_names": list(self.class_names),
-            "loss": self.loss if isinstance(self.loss, str) else type(self.loss).__name__,
-            "training": self._training,
-            "evaluation": self.evaluation.to_dict() if self.evaluation else self._training.get("evaluation"),
+            "loss": loss,
+            "training": attrs.asdict(training),
+            "evaluation": self._evaluation and attrs.asdict(self._evaluation),
         }
-        write_bundle(Path(folder), config=config, model=self.model, card=model_card(config))
+        card = model_card(kind, plain, self.class_names, loss, training, self._evaluation)
+        write_bundle(Path(folder), config=config, model=network.model, card=card)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -232,18 +241,21 @@ class CarClassifier:
         path = Path(folder)
         content = read_config(path, kind=cls.__name__)
         try:
-            network, class_names = content["network"], tuple(content["class_names"])
-            config = NetworkConfig(**{**network, "image_size": tuple(network["image_size"])})
+            network, class_names = dict(content["network"]), tuple(content["class_names"])
+            config = NetworkConfig(**network)
             if not 1 < len(class_names) <= MAX_CLASSES or not all(isinstance(name, str) for name in class_names):
                 raise BundleError(f"expected 2 to {MAX_CLASSES} class names")
+            arguments = {name: value for name, value in attrs.asdict(config).items() if name != "decoder_version"}
+            classifier = cls(**arguments, weights=None, loss=content["loss"] if content["loss"] in CLASSIFIER_LOSSES else "cross_entropy")
+            training = TrainingFacts(**content["training"])
+            classifier._evaluation = EvaluationFacts(**content["evaluation"]) if content.get("evaluation") else None
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"'{path}' has a configuration that makes no sense: {error}") from error
-        classifier = cls(**{name: value for name, value in attrs.asdict(config).items() if name != "decoder_version"}, weights=None)
         classifier.class_names = class_names
-        classifier._training = dict(content.get("training") or {}, evaluation=content.get("evaluation"))
         check_size(path, lambda: build_network(config, n_classes=len(class_names), weights=None).model)
-        classifier._network = build_network(config, n_classes=len(class_names), weights=None)
-        load_weights(path, classifier.model)
+        built = build_network(config, n_classes=len(class_names), weights=None)
+        load_weights(path, built.model)
+        classifier._state = built, training
         return classifier
 
     def _chunks(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> Iterator[np.ndarray]:

@@ -17,6 +17,7 @@ import keras
 import numpy as np
 
 from car_recog._version import __version__
+from car_recog.card import TrainingFacts
 from car_recog.data.augment import Augmentation
 from car_recog.data.pipeline import Batches, LoadedPhotos, load_photos
 from car_recog.data.samples import ImageDataset
@@ -50,7 +51,7 @@ class Fit:
     verbose: bool
 
 
-def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tuple[Network, History, dict[str, Any]]:
+def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tuple[Network, History, TrainingFacts]:
     """Train a classifier's network.
 
     Returns:
@@ -69,7 +70,7 @@ def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tupl
     seconds = time.perf_counter() - start
     facts = _facts(fit, train, photos, validation, history, seconds)
     if fit.run_folder is not None:
-        _fill_run_folder(fit.run_folder, {"network": fit.config.to_dict(), "training": facts}, history)
+        _fill_run_folder(fit.run_folder, {"network": fit.config.to_dict(), "training": attrs.asdict(facts)}, history)
     return network, history, facts
 
 
@@ -185,26 +186,26 @@ def _seeded(seed: int) -> Iterator[None]:
 
 def _facts(
     fit: Fit, train: ImageDataset, photos: LoadedPhotos, validation: LoadedPhotos | None, history: History, seconds: float
-) -> dict[str, Any]:
+) -> TrainingFacts:
     backend = keras.backend.backend()
-    return {
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "versions": {
+    return TrainingFacts(
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        versions={
             "car-recog": __version__,
             "keras": keras.__version__,
             backend: sys.modules[backend].__version__,
             "python": platform.python_version(),
         },
-        "recipe": fit.recipe.to_dict(),
-        "seed": fit.seed,
-        "weights": str(fit.weights).rpartition("/")[2],
-        "class_counts": train.class_counts(),
-        "n_train": len(photos),
-        "n_validation": len(validation) if validation else 0,
-        "n_skipped": len(photos.skipped) + (len(validation.skipped) if validation else 0),
-        "n_epochs": len(history),
-        "seconds": round(seconds, 1),
-    }
+        recipe=fit.recipe.to_dict(),
+        seed=fit.seed,
+        weights="None" if fit.weights is None else Path(fit.weights).name,
+        class_counts=train.class_counts(),
+        n_train=len(photos),
+        n_validation=len(validation) if validation else 0,
+        n_skipped=len(photos.skipped) + (len(validation.skipped) if validation else 0),
+        n_epochs=len(history),
+        seconds=round(seconds, 1),
+    )
 
 
 def _fill_run_folder(folder: Path, config: dict[str, Any], history: History) -> None:

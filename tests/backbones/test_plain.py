@@ -11,9 +11,7 @@ NAMES = ("plain_cnn", "tiny_cnn")
 
 
 def build(name, weights=None, normalization="backbone", **options):
-    return get_backbone(name).build_checked(
-        weights=weights, image_size=(64, 64), normalization=normalization, backbone_options=options
-    )
+    return get_backbone(name).build_checked(weights=weights, image_size=(64, 64), normalization=normalization, backbone_options=options)
 
 
 def make_photos(n_photos=2, side=64):

@@ -106,6 +106,7 @@ _TABLE: Final[dict[str, tuple[str, int, _Family]]] = {
 
 def _build(
     name: str,
+    /,
     *,
     weights: str | None,
     image_size: tuple[int, int],

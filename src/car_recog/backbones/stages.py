@@ -1,7 +1,7 @@
 """The layers of a built backbone, grouped into stages: what can be unfrozen step by step."""
 
 from collections.abc import Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from math import log2
 from typing import TYPE_CHECKING
 
@@ -37,7 +37,7 @@ def stages(model: "keras.Model", spec: BackboneSpec) -> "list[list[keras.layers.
     else:
         ends = []
     edges = [0, *sorted(end + 1 for end in ends), len(layers)]
-    return _merge([layers[start:end] for start, end in zip(edges, edges[1:], strict=False)])
+    return _merge([layers[start:end] for start, end in pairwise(edges)])
 
 
 def _ends_by_name(layers: "Sequence[keras.layers.Layer]", spec: BackboneSpec) -> list[int]:

@@ -32,7 +32,6 @@ class BatchLayer(keras.layers.Layer):  # type: ignore[misc]
         return {**super().get_config(), **{name: getattr(self, name) for name in self.arguments}}
 
 
-
 @keras.saving.register_keras_serializable("car_recog")
 class RandomView(BatchLayer):
     """Flip, random resized crop, rotation, zoom and translation in one resampling.
@@ -78,8 +77,8 @@ class RandomView(BatchLayer):
 
         area = uniform(self.crop_area, 1.0)
         stretch = np.exp(uniform(-1.0, 1.0) * np.log(self.crop_aspect) * (self.crop_area < 1)) ** 0.5
-        width = np.minimum(np.sqrt(area) * stretch, 1.0)
-        height = np.minimum(np.sqrt(area) / stretch, 1.0)
+        stretch = np.clip(stretch, np.sqrt(area), 1 / np.sqrt(area))  # or the crop would not fit and lose of its area
+        width, height = np.sqrt(area) * stretch, np.sqrt(area) / stretch
         left = uniform(-0.5, 0.5) * (1 - width) + uniform(-1, 1) * self.translation
         top = uniform(-0.5, 0.5) * (1 - height) + uniform(-1, 1) * self.translation
         zoom = np.exp(uniform(-1.0, 1.0) * np.log1p(self.zoom))

@@ -8,8 +8,9 @@ processes may read and add at the same time.
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 
 import attrs
@@ -69,7 +70,10 @@ class PhotoCache:
             report = on_photo or (lambda _: None)
             report(len(paths) - len(missing))
             faults = self._decode(missing, pool, report) if missing else {}
-        return [key if isinstance(key, ImageDecodeError) else faults.get(key) or self._place[key] for key in keys]
+        return [
+            key if isinstance(key, ImageDecodeError) else _fault_of(path, faults[key]) if key in faults else self._place[key]
+            for key, path in zip(keys, paths, strict=True)
+        ]
 
     def read(self, places: np.ndarray) -> np.ndarray:
         """Read photos by pack and row, shape `(n, 2)`: uint8 `(n, height, width, 3)`."""
@@ -80,22 +84,12 @@ class PhotoCache:
         return out
 
     def _open_packs(self) -> None:
-        for path in sorted(self.folder.glob("*.keys.npy")):
-            name = path.name.removesuffix(".keys.npy")
-            if name not in self._seen:
-                try:
-                    self._add_pack(name, np.load(path, allow_pickle=False))
-                except (OSError, ValueError):
-                    continue  # cleared or damaged in the meantime: its photos are decoded anew
-
-    def _add_pack(self, name: str, keys: np.ndarray) -> None:
-        pixels = np.load(self.folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
-        if pixels.shape != (len(keys), *self.image_size, 3) or pixels.dtype != np.uint8:
-            raise ValueError(f"the pack {name} does not fit its keys")
-        self._seen.add(name)
-        self._packs.append(pixels)
-        for row, key in enumerate(keys):
-            self._place.setdefault(key.tobytes(), (len(self._packs) - 1, row))
+        for name, keys, pixels in _read_packs(self.folder, self._seen):
+            if pixels.shape[1:] == (*self.image_size, 3):
+                self._seen.add(name)
+                self._packs.append(pixels)
+                for row, key in enumerate(keys):
+                    self._place.setdefault(key.tobytes(), (len(self._packs) - 1, row))
 
     def _decode(
         self, missing: dict[bytes, Path], pool: ThreadPoolExecutor, report: Callable[[int], object]
@@ -120,19 +114,37 @@ class PhotoCache:
                 list(pool.map(fill, rows))
                 report(len(rows))
             pixels.flush()
+        if len(faults) == len(work):
+            (self.folder / f"{name}.npy").unlink()
+            return faults
         # An empty key marks the row of a photo that could not be decoded.
         keys = np.array([b"" if key in faults else key for key, _ in work], "S16").view(_KEY)
         with atomic_file(self.folder / f"{name}.keys.npy") as part:
             np.save(part, keys, allow_pickle=False)
-        self._add_pack(name, keys)
+        self._open_packs()
         return faults
 
     def _sweep(self) -> None:
         """Remove what killed runs left a day ago or earlier."""
         old = time.time() - _ORPHAN_SECONDS
         for path in self.folder.glob(".part-*"):
-            if path.stat().st_mtime < old:
-                path.unlink(missing_ok=True)
+            with suppress(FileNotFoundError):  # another process has just finished it
+                if path.stat().st_mtime < old:
+                    path.unlink()
+
+
+def _read_packs(folder: Path, seen: Container[str] = ()) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
+    """Give name, keys and pixels of each pack that is whole; what is damaged or half cleared counts as not there."""
+    for path in sorted(folder.glob("*.keys.npy")):
+        name = path.name.removesuffix(".keys.npy")
+        if name not in seen:
+            try:
+                keys = np.load(path, allow_pickle=False)
+                pixels = np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False)
+            except (OSError, ValueError, EOFError):
+                continue
+            if keys.dtype == _KEY and pixels.dtype == np.uint8 and pixels.ndim == 4 and keys.shape == pixels.shape[:1]:
+                yield name, keys, pixels
 
 
 def _key_of(path: Path) -> "bytes | ImageDecodeError":
@@ -140,6 +152,11 @@ def _key_of(path: Path) -> "bytes | ImageDecodeError":
         return content_hash(path.read_bytes())
     except OSError as error:
         return ImageDecodeError(f"Cannot decode '{path}': {error.strerror or error}.")
+
+
+def _fault_of(path: Path, fault: ImageDecodeError) -> ImageDecodeError:
+    """Name the file itself where only another one of the same content was tried."""
+    return fault if f"'{path}'" in str(fault) else ImageDecodeError(f"Cannot decode '{path}', of the same content as another: {fault}")
 
 
 def _photos_folder(root: Path | None) -> Path:
@@ -150,8 +167,7 @@ def list_cache(root: Path | None = None) -> list[CacheEntry]:
     """Tell what the cache holds, one entry per size and way of resizing."""
     entries = []
     for folder in sorted(_photos_folder(root).glob("*/")):
-        keys = [np.load(path, allow_pickle=False) for path in folder.glob("*.keys.npy")]
-        distinct = {key.tobytes() for pack in keys for key in pack}
+        distinct = {key.tobytes() for _, keys, _ in _read_packs(folder) for key in keys}
         size = sum(path.stat().st_size for path in folder.iterdir())
         entries.append(CacheEntry(folder.name, len(distinct - {bytes(16)}), size))
     return entries

@@ -1,5 +1,6 @@
 """The one decoder of training, evaluation and serving: a photo of any kind -> upright uint8 RGB."""
 
+import re
 import warnings
 from io import BytesIO
 from pathlib import Path
@@ -22,6 +23,7 @@ MAX_PIXELS = 100_000_000
 MAX_SIDE = 30_000
 MAX_FILE_BYTES = 256 * 2**20
 
+_PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _GREY_BARS = (128, 128, 128)
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
@@ -30,7 +32,8 @@ def decode(photo: Photo, *, image_size: tuple[int, int] | None = None, resize: s
     """Decode a photo to upright RGB.
 
     The EXIF orientation is applied; grey, palette and CMYK become RGB, 16 bits are scaled to 8, transparent places are laid on
-    white, and of an animation the first frame counts. The format is told by content, never by the file name.
+    white, and of an animation the first frame counts. The format is told by content, never by the file name. A Pillow image counts
+    as it stands and is left as it is.
 
     Args:
         photo: Path, bytes, Pillow image, or array: uint8 of shape `(h, w)`, `(h, w, 1)`, `(h, w, 3)` or `(h, w, 4)`.
@@ -49,14 +52,13 @@ def decode(photo: Photo, *, image_size: tuple[int, int] | None = None, resize: s
         (20, 20, 3)
     """
     check_resize(resize)
+    _quieten_pillow()
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # Pillow warns of odd metadata; what matters raises
-            image = _open(photo)
-            if image_size is not None and image.format == "JPEG":
-                # Never below twice the wanted size, so that the resize that follows still decides the quality.
-                image.draft(None, (2 * max(image_size), 2 * max(image_size)))
-            image = _to_upright_rgb(image)
+        image = _open(photo)
+        if image_size is not None and image.format == "JPEG":
+            # Never below twice the wanted size, so that the resize that follows still decides the quality.
+            image.draft(None, (2 * max(image_size), 2 * max(image_size)))
+        image = _to_upright_rgb(image)
     except ImageDecodeError:
         raise
     except Exception as error:  # Pillow's readers meet a broken file with errors of almost any kind
@@ -81,6 +83,15 @@ def describe(photo: object) -> str:
     if isinstance(photo, np.ndarray):
         return f"an array of shape {photo.shape} and type {photo.dtype}"
     return f"a {type(photo).__name__}"
+
+
+def _quieten_pillow() -> None:
+    """Silence Pillow's warnings of odd metadata; what matters raises.
+
+    `warnings.catch_warnings` is no way to do it: two threads that leave it in another order than they entered silence the process.
+    """
+    if _PILLOW_FILTER not in warnings.filters:
+        warnings.filterwarnings("ignore", module=_PILLOW_FILTER[3].pattern)
 
 
 def _reason(error: Exception) -> str:
@@ -112,7 +123,7 @@ def _open(photo: Photo) -> Image.Image:
             f"Cannot decode {describe(photo)}: it measures {width}x{height} pixels; at least 1x1, at most {MAX_SIDE} a side and "
             f"{MAX_PIXELS // 10**6} megapixels are taken. Shrink it first."
         )
-    return image
+    return image.copy() if isinstance(photo, Image.Image) else image
 
 
 def _read(path: Path) -> bytes:

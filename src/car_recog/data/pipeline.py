@@ -13,7 +13,7 @@ from PIL import Image
 
 from car_recog.data.augment import Augmentation
 from car_recog.data.cache import PhotoCache
-from car_recog.data.images import Photo, decode
+from car_recog.data.images import Photo, check_resize, decode
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, ImageDecodeError, OptionError
 
@@ -75,6 +75,7 @@ def load_photos(
     """
     if on_error not in ON_ERROR:
         raise OptionError(f"on_error must be 'skip' or 'raise'; got {on_error!r}.")
+    check_resize(resize)
     if dataset.images is not None:
         return _load_arrays(dataset, dataset.images, image_size, resize)
     cache = PhotoCache(image_size, resize)

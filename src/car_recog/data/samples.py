@@ -44,6 +44,9 @@ class ImageDataset:
         samples: The samples.
         class_names: All classes, in the order of their ids; some may have no sample.
         images: The photos themselves where they are arrays: uint8 RGB, shape `(n, height, width, 3)`.
+
+    Raises:
+        DataError: Class names that repeat, samples without a file or an array, or arrays of a wrong shape or type.
     """
 
     def __init__(self, samples: Iterable[Sample], class_names: Sequence[str], *, images: np.ndarray | None = None) -> None:
@@ -54,6 +57,8 @@ class ImageDataset:
             raise DataError(f"Class names must differ from each other; got {list(self.class_names)}.")
         if images is not None:
             _check_images(images, len(self.samples))
+        elif missing := sum(sample.path is None for sample in self.samples):
+            raise DataError(f"Expected a path for every photo, or the photos as images; {missing} of {len(self.samples)} have neither.")
 
     @classmethod
     def from_files(

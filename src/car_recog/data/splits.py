@@ -30,7 +30,7 @@ def split_indices(
         One sorted array of places per fraction.
 
     Raises:
-        DataError: Fractions outside (0, 1] or above 1 in sum; a class with fewer photos, or groups, than sides.
+        DataError: Fractions outside (0, 1] or above 1 in sum; no photos; a class with fewer photos, or groups, than sides.
 
     Example:
         >>> [side.tolist() for side in split_indices(np.array([0, 0, 0, 0]), [0.75, 0.25], class_names=["door"], seed=3)]
@@ -39,6 +39,8 @@ def split_indices(
     if not fractions or any(not 0 < share <= 1 for share in fractions) or sum(fractions) > 1 + 1e-9:
         raise DataError(f"Fractions must lie in (0, 1] with a sum of at most 1; got {tuple(fractions)}.")
     labels = np.asarray(labels)
+    if not len(labels):
+        raise DataError("There are no photos to split.")
     keys = [None] * len(labels) if groups is None else list(groups)
     rng = np.random.default_rng(seed)
     if all(key is None for key in keys):
@@ -64,7 +66,7 @@ def _cut_classes(labels: np.ndarray, fractions: Sequence[float], rng: np.random.
     side_of = np.full(len(labels), len(fractions))
     for class_id in np.unique(labels):
         places = rng.permutation(np.flatnonzero(labels == class_id))
-        sizes = _apportion(len(places), fractions)
+        sizes = _apportion(len(places), fractions, rng)
         start = 0
         for side, size in enumerate(sizes):
             side_of[places[start : start + size]] = side
@@ -72,12 +74,12 @@ def _cut_classes(labels: np.ndarray, fractions: Sequence[float], rng: np.random.
     return side_of
 
 
-def _apportion(n: int, fractions: Sequence[float]) -> np.ndarray:
-    """Share n photos out by largest remainder; every side gets one where there are enough."""
+def _apportion(n: int, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:
+    """Share n photos out by largest remainder, ties by lot lest one side win them in every class; every side gets one if it can."""
     shares = np.array(fractions) * n
     sizes = np.floor(shares + 1e-9).astype(int)
     wanted = round(float(shares.sum()))
-    by_remainder = np.argsort(sizes - shares, kind="stable")
+    by_remainder = np.lexsort((rng.random(len(sizes)), np.round(sizes - shares, 9)))
     sizes[by_remainder[: max(wanted - sizes.sum(), 0)]] += 1
     for side in np.flatnonzero(sizes == 0):
         if sizes.sum() < n:

@@ -31,8 +31,8 @@ class FocalLoss(keras.losses.Loss):  # type: ignore[misc]
         alpha: Binary: the weight of label 1 in [0, 1]; label 0 weighs `1 - alpha`. Multi-class: a number in [0, 1] weighs every class
             alike, a sequence gives each class its own weight, 0 or more. None weighs nothing.
         from_logits: Whether the model ends in logits. False takes sigmoid or softmax outputs, which have lost what logits know: a
-            probability below 1e-30 counts as 1e-30, so that it costs about 69 at most before weights, with a gradient of 0. Rows of
-            several classes are divided by their sum.
+            probability below 1e-30 counts as 1e-30, so that it costs about 69 at most before weights, and its logarithm gives no
+            gradient any more. Rows of several classes are divided by their sum.
         label_smoothing: Share of the label that is spread evenly over the classes, in [0, 1).
         reduction: As in every Keras loss; `"none"` gives one value a photo, shape `(batch,)`.
         name: Name of the loss.

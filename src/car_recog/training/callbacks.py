@@ -34,7 +34,7 @@ class Record(keras.callbacks.Callback):  # type: ignore[misc]
         self._set_epoch(self._before + epoch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        rate = float(keras.ops.convert_to_numpy(self.model.optimizer.learning_rate))
+        rate = float(keras.ops.convert_to_tensor(self.model.optimizer.learning_rate))
         row: dict[str, float | int | str] = {"phase": self._phase, "epoch": self._before + epoch + 1}
         row["seconds"] = round(time.perf_counter() - self._start, 3)
         row["learning_rate"] = rate
@@ -52,7 +52,8 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def __init__(self, chance: float, n_photos: int, phase: str) -> None:
         super().__init__()
-        self._limit = chance + 3 * math.sqrt(chance * (1 - chance) / n_photos)
+        # Three standard errors, but few photos must not make a good accuracy look like chance.
+        self._limit = chance + min(3 * math.sqrt(chance * (1 - chance) / n_photos), 0.1 * (1 - chance))
         self._phase = phase
         self._has_warned = False
 
@@ -93,8 +94,11 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
     def _variables(self) -> list[keras.Variable]:
         return [v for v in self.model.variables if "float" in str(v.dtype)]
 
+    def _values(self) -> list[np.ndarray]:
+        return [variable.numpy() for variable in self._variables]
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        values = [keras.ops.convert_to_numpy(v) for v in self._variables]
+        values = self._values()
         self._n += 1
         # The first steps count fully, so that the start is forgotten as fast as the momentum allows.
         keep = min(self._momentum, 1 - 1 / self._n)
@@ -103,7 +107,7 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         if self._averages:
-            self._own = [keras.ops.convert_to_numpy(v) for v in self._variables]
+            self._own = self._values()
             self._assign(self._averages)
 
     def on_test_end(self, logs: Logs | None = None) -> None:

@@ -133,7 +133,7 @@ def class_weights(labels: np.ndarray, n_classes: int, *, power: float) -> np.nda
         One weight per photo, float32, shape `(n,)`.
 
     Example:
-        >>> class_weights(np.array([0, 0, 0, 1]), 2, power=1.0).round(3).tolist()
+        >>> [round(float(weight), 3) for weight in class_weights(np.array([0, 0, 0, 1]), 2, power=1.0)]
         [0.667, 0.667, 0.667, 2.0]
     """
     counts = np.bincount(labels, minlength=n_classes)

@@ -1,0 +1,5 @@
+"""The command line: `car-recog demo`, `train`, `evaluate`, `predict`, `backbones`, `cache`."""
+
+from car_recog.cli.entry import main
+
+__all__ = ["main"]

@@ -1,0 +1,146 @@
+"""What commands print: results on the standard output, notes, warnings and progress on the error output."""
+
+import json
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, TextIO
+
+from rich import box
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from car_recog.evaluation.classification import ClassificationReport
+
+FINE = 0
+FOUND_PROBLEMS = 1
+BAD_USE = 2
+
+_WIDE = 10_000
+
+
+def say(text: str) -> None:
+    """Print a line of the result."""
+    print(text)
+
+
+def note(text: str) -> None:
+    """Print a line about what is being done on the error output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show_error(message: str) -> None:
+    """Print the message of an error on the error output."""
+    note(f"error: {message}")
+
+
+def show_json(value: object) -> None:
+    """Print a value as one JSON document."""
+    say(json.dumps(value, indent=1))
+
+
+def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a table.
+
+    A terminal that is too narrow for all columns gets as many as fit, from the left, and a line that names the others. What is no
+    terminal gets all of them, without line breaks.
+
+    Args:
+        columns: The headings, the most important first.
+        rows: Numbers are put to the right, fractions with three digits; None leaves a cell empty.
+    """
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDE)
+    unlimited = console.options.update(max_width=_WIDE)
+    n_shown = len(columns)
+    while n_shown > 1 and console.measure(_table(columns[:n_shown], rows), options=unlimited).maximum > console.width:
+        n_shown -= 1
+    console.print(_table(columns[:n_shown], rows))
+    if n_shown < len(columns):
+        note(f"The terminal is too narrow for: {', '.join(columns[n_shown:])}. --json shows all.")
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    for place, name in enumerate(columns):
+        is_number = any(isinstance(row[place], int | float) for row in rows)
+        table.add_column(name, justify="right" if is_number else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(_cell(value) for value in row[: len(columns)]))
+    return table
+
+
+def _cell(value: object) -> Text:
+    if isinstance(value, float):
+        return Text(f"{value:.3f}")
+    if isinstance(value, int):
+        return Text(f"{value:,}")
+    return Text("" if value is None else printable(str(value)))
+
+
+def printable(text: str) -> str:
+    """Replace what would move the cursor or change the colours of a terminal.
+
+    Example:
+        >>> printable("a" + chr(27) + "[2J.jpg")
+        'a?[2J.jpg'
+    """
+    return "".join(letter if letter.isprintable() else "?" for letter in text)
+
+
+def show_report(report: "ClassificationReport") -> None:
+    """Print the figures of a report and the scores of its classes."""
+    figures = [("accuracy", "accuracy", report.accuracy)]
+    figures += [(f"top-{k} accuracy", f"top_{k}", value) for k, value in report.top_k.items() if k > 1]
+    figures += [("macro F1", "macro_f1", report.macro_f1)]
+    rows = [(name, value, "{:.3f} to {:.3f}".format(*report.intervals[key])) for name, key, value in figures]
+    show_table(("figure", "value", "95 % interval"), rows)
+    say("")
+    scores = [(name, s.precision, s.recall, s.f1, s.support) for name, s in report.per_class.items()]
+    show_table(("class", "precision", "recall", "F1", "photos"), scores)
+
+
+@contextmanager
+def progress(task: str, n_steps: int, *, is_shown: bool = True) -> Iterator[Callable[[int], None]]:
+    """Show a bar on the error output where that is a terminal.
+
+    Args:
+        task: What is being done.
+        n_steps: When it is done.
+        is_shown: False shows none, for commands whose results go to the same terminal meanwhile.
+
+    Yields:
+        A function that takes the number of steps just done.
+    """
+    console = Console(stderr=True)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not (is_shown and console.is_terminal)) as bar:
+        number = bar.add_task(task, total=n_steps)
+        yield lambda n_done: bar.advance(number, n_done)
+
+
+@contextmanager
+def watched_warnings() -> Iterator[list[str]]:
+    """Print warnings of this library as lines on the error output, and drop those of other packages.
+
+    Yields:
+        The messages so far.
+    """
+    messages: list[str] = []
+
+    def show(
+        message: Warning | str, category: type[Warning], filename: str, lineno: int, file: TextIO | None = None, line: str | None = None
+    ) -> None:
+        if category.__module__.startswith("car_recog."):
+            messages.append(str(message))
+            note(f"warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always")
+        warnings.showwarning = show
+        yield messages

@@ -1,0 +1,108 @@
+"""From a folder and the data flags to the photos for training, validation and test."""
+
+import argparse
+import re
+from pathlib import Path
+
+import attrs
+
+from car_recog.data.compcars import CompCarsDataset
+from car_recog.data.folders import FolderDataset
+from car_recog.data.samples import ImageDataset
+from car_recog.errors import DataError, OptionError
+
+SIDES = ("all", "train", "val", "test")
+
+
+@attrs.frozen
+class Sides:
+    """The sides of a split; None where a side was not asked for."""
+
+    train: ImageDataset
+    val: ImageDataset | None
+    test: ImageDataset | None
+
+
+def is_compcars(root: Path) -> bool:
+    """Tell whether a folder is a CompCars tree with part photos."""
+    return (root / "data" / "part").is_dir()
+
+
+def has_official_split(args: argparse.Namespace) -> bool:
+    """Tell whether the official lists of CompCars are to be used.
+
+    Raises:
+        OptionError: They are asked for where there are none.
+    """
+    root = Path(args.data)
+    is_offered = args.label_pattern is None and is_compcars(root) and (root / "data" / "train_test_split" / "part").is_dir()
+    if args.split == "official" and not is_offered:
+        raise OptionError(f"--split official needs a CompCars tree with data/train_test_split/part; '{root}' is none. Use --split random.")
+    return bool(is_offered and args.split != "random")
+
+
+def read_all(args: argparse.Namespace) -> ImageDataset:
+    """Give all photos on disk, with the groups of the group pattern."""
+    root = Path(args.data)
+    is_tree = args.label_pattern is None and is_compcars(root)
+    return _grouped(CompCarsDataset(root).parts() if is_tree else FolderDataset(root, args.label_pattern), args)
+
+
+def read_sides(args: argparse.Namespace) -> Sides:
+    """Split the photos as the flags say; the same flags give the same sides. Classes without any photo are left out.
+
+    Raises:
+        DataError: No photos, patterns that do not match, or too few photos for the sides.
+    """
+    if has_official_split(args):
+        cars = CompCarsDataset(args.data)
+        test = _grouped(cars.parts("test"), args)
+        train, val, _ = _split(_grouped(cars.parts("train"), args), args.val_fraction, 0.0, args.seed)
+    else:
+        train, val, test = _split(read_all(args), args.val_fraction, args.test_fraction, args.seed)
+    class_names = [name for name, count in train.class_counts().items() if count]
+    return Sides(*(side and side.with_class_names(class_names) for side in (train, val, test)))
+
+
+def read_side(args: argparse.Namespace, side: str) -> ImageDataset:
+    """Give one side by name, or all photos.
+
+    Raises:
+        OptionError: The flags leave nothing on that side.
+    """
+    if side == "all":
+        return read_all(args)
+    chosen: ImageDataset | None = getattr(read_sides(args), side)
+    if chosen is None:
+        raise OptionError(f"--side {side} is empty: --{side}-fraction is 0.")
+    return chosen
+
+
+def _split(
+    data: ImageDataset, val_fraction: float, test_fraction: float, seed: int
+) -> tuple[ImageDataset, ImageDataset | None, ImageDataset | None]:
+    kept = [fraction for fraction in (val_fraction, test_fraction) if fraction]
+    train, *others = data.split(1 - sum(kept), *kept, seed=seed)
+    sides = iter(others)
+    return train, next(sides) if val_fraction else None, next(sides) if test_fraction else None
+
+
+def _grouped(data: ImageDataset, args: argparse.Namespace) -> ImageDataset:
+    """Give every sample the group that the pattern finds in its name."""
+    if args.group_pattern is None:
+        return data
+    try:
+        pattern = re.compile(args.group_pattern)
+    except re.error as error:
+        raise DataError(f"--group-pattern is not a regular expression: {error}.") from error
+    paths = [sample.path for sample in data.samples if sample.path is not None]
+    names = [path.relative_to(args.data).as_posix() if "/" in args.group_pattern else path.name for path in paths]
+    matches = [pattern.search(name) for name in names]
+    if unmatched := [name for name, match in zip(names, matches, strict=True) if match is None]:
+        shown = "".join(f"\n  {name}" for name in unmatched[:10])
+        raise DataError(f"--group-pattern {args.group_pattern!r} matches nothing in {len(unmatched)} of {len(names)} names:{shown}")
+    place = "group" if "group" in pattern.groupindex else 0
+    groups = [match[place] for match in matches if match]
+    return ImageDataset(
+        (attrs.evolve(sample, group=group) for sample, group in zip(data.samples, groups, strict=True)), data.class_names
+    )

@@ -1,0 +1,29 @@
+"""What all tests share: where the real photos lie, and a cache of their own."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+SHARED_VARIABLE = "CAR_RECOG_SHARED"
+
+
+def pytest_collection_modifyitems(items):
+    if not os.environ.get(SHARED_VARIABLE):
+        for item in items:
+            if item.get_closest_marker("photos"):
+                item.add_marker(pytest.mark.skip(reason=f"{SHARED_VARIABLE} does not say where the real photos lie"))
+
+
+@pytest.fixture(scope="session")
+def shared():
+    """The folder of the real photos, for tests marked `photos`."""
+    return Path(os.environ[SHARED_VARIABLE])
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_cache(tmp_path_factory):
+    """Keep the tests out of the user's cache."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("CAR_RECOG_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield

@@ -1,0 +1,365 @@
+"""Each photo is decoded once for all runs, whatever is killed, damaged or running beside it."""
+
+import os
+import subprocess
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from car_recog.data import cache
+from car_recog.data.cache import PhotoCache, clear_cache, list_cache
+from car_recog.data.images import decode
+from car_recog.errors import ImageDecodeError, OptionError
+
+SIZE = (6, 8)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    """Seven files of different pixels."""
+    rng = np.random.default_rng(4)
+    paths = [tmp_path / "photos" / f"{i}.png" for i in range(7)]
+    paths[0].parent.mkdir()
+    for path in paths:
+        Image.fromarray(rng.integers(0, 256, (9, 16, 3), np.uint8)).save(path)
+    return paths
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def decoded(monkeypatch):
+    """List the files that are decoded."""
+    names = []
+
+    def count(path, **options):
+        names.append(path.name)
+        return decode(path, **options)
+
+    monkeypatch.setattr(cache, "decode", count)
+    return names
+
+
+def load(root, paths, *, size=SIZE, resize="stretch"):
+    """Do what one run does: the pixels of some photos, through the cache."""
+    photos = PhotoCache(size, resize, root=root)
+    return photos.read(np.array(photos.place(paths)))
+
+
+def plain(paths, *, size=SIZE, resize="stretch"):
+    """Decode without any cache."""
+    return np.stack([decode(path, image_size=size, resize=resize) for path in paths])
+
+
+def packs(root):
+    return sorted(root.rglob("*.keys.npy"))
+
+
+def pixels_of(keys):
+    return keys.with_name(keys.name.replace(".keys", ""))
+
+
+@pytest.mark.parametrize("resize", ["stretch", "letterbox", "center_crop"])
+def test_photos_come_back_as_they_are_decoded(photos, root, resize):
+    assert np.array_equal(load(root, photos, resize=resize), plain(photos, resize=resize))
+    assert np.array_equal(load(root, photos[::-2], resize=resize), plain(photos[::-2], resize=resize))
+
+
+def test_a_photo_is_decoded_once_for_all_runs_and_datasets(photos, root, decoded):
+    load(root, photos[:4])
+    assert sorted(decoded) == ["0.png", "1.png", "2.png", "3.png"]
+
+    load(root, photos[:4])
+    load(root, photos[2:])
+
+    assert sorted(decoded) == [path.name for path in photos]
+    assert np.array_equal(load(root, photos), plain(photos))
+
+
+def test_one_cache_is_asked_again_and_again(photos, root, decoded):
+    photo_cache = PhotoCache(SIZE, "stretch", root=root)
+
+    first = photo_cache.place(photos[:3])
+    places = photo_cache.place(photos)
+
+    assert places[:3] == first and len(decoded) == 7
+    assert np.array_equal(photo_cache.read(np.array(places)[[6, 0, 6, 1]]), plain([photos[i] for i in (6, 0, 6, 1)]))
+
+
+def test_the_same_content_under_two_names_is_decoded_once(photos, root, decoded):
+    twin = photos[0].with_name("twin.png")
+    twin.write_bytes(photos[0].read_bytes())
+
+    both = load(root, [photos[0], twin])
+
+    assert len(decoded) == 1
+    assert np.array_equal(both[0], both[1])
+    assert list_cache(root)[0].n_photos == 1
+
+
+def test_new_content_under_an_old_name_is_decoded_anew(photos, root, decoded):
+    load(root, photos[:1])
+    photos[0].write_bytes(photos[1].read_bytes())
+
+    again = load(root, photos[:1])
+
+    assert decoded == ["0.png", "0.png"]
+    assert np.array_equal(again, plain(photos[1:2]))
+
+
+def test_a_photo_that_is_moved_and_touched_is_not_decoded_again(photos, root, decoded):
+    load(root, photos[:1])
+    moved = photos[0].rename(photos[0].with_name("moved.png"))
+    os.utime(moved, (1, 1))
+
+    load(root, [moved])
+
+    assert decoded == ["0.png"]
+
+
+def test_sizes_ways_of_resizing_and_decoders_are_kept_apart(photos, root, decoded, monkeypatch):
+    for size, resize in ((SIZE, "stretch"), (SIZE, "letterbox"), (SIZE[::-1], "stretch")):
+        assert np.array_equal(load(root, photos, size=size, resize=resize), plain(photos, size=size, resize=resize))
+    assert len(decoded) == 21
+
+    monkeypatch.setattr(cache, "DECODER_VERSION", cache.DECODER_VERSION + 1)
+    load(root, photos)
+
+    assert len(decoded) == 28
+
+
+def test_pieces_of_work_are_reported_and_add_up(photos, root, monkeypatch):
+    monkeypatch.setattr(cache, "_CHUNK", 2)
+    done = []
+    PhotoCache(SIZE, "stretch", root=root).place(photos[:2])
+
+    PhotoCache(SIZE, "stretch", root=root).place(photos, on_photo=done.append)
+
+    assert done == [2, 2, 2, 1]
+
+
+# Broken photos
+
+
+def test_a_broken_photo_is_told_and_the_others_are_there(photos, root):
+    photos[2].write_bytes(b"no photo")
+    photos[5].unlink()
+
+    photo_cache = PhotoCache(SIZE, "stretch", root=root)
+    places = photo_cache.place(photos)
+
+    assert [isinstance(place, ImageDecodeError) for place in places] == [i in (2, 5) for i in range(7)]
+    assert str(places[2]).startswith(f"Cannot decode '{photos[2]}': it is no readable")
+    assert str(places[5]).startswith(f"Cannot decode '{photos[5]}': No such file")
+    whole = [i for i in range(7) if i not in (2, 5)]
+    assert np.array_equal(photo_cache.read(np.array([places[i] for i in whole])), plain([photos[i] for i in whole]))
+    assert list_cache(root)[0].n_photos == 5
+
+
+def test_broken_photos_of_the_same_content_are_each_named(photos, root):
+    for path in photos[:3]:
+        path.write_bytes(b"")
+
+    places = PhotoCache(SIZE, "stretch", root=root).place(photos[:3])
+
+    for place, path in zip(places, photos[:3], strict=True):
+        assert str(place).startswith(f"Cannot decode '{path}'")
+        assert str(place).endswith("it is empty.")
+
+
+def test_a_broken_photo_does_not_make_the_cache_grow_run_by_run(photos, root):
+    photos[2].write_bytes(b"no photo")
+    load_all = PhotoCache(SIZE, "stretch", root=root).place
+    load_all(photos)
+    before = list_cache(root)
+
+    for _ in range(3):
+        assert isinstance(PhotoCache(SIZE, "stretch", root=root).place(photos)[2], ImageDecodeError)
+
+    assert list_cache(root) == before
+    assert len(packs(root)) == 1
+
+
+def test_a_broken_photo_that_is_mended_is_decoded(photos, root):
+    whole = photos[2].read_bytes()
+    photos[2].write_bytes(whole[:40])
+    PhotoCache(SIZE, "stretch", root=root).place(photos)
+    photos[2].write_bytes(whole)
+
+    assert np.array_equal(load(root, photos), plain(photos))
+
+
+# Runs that are killed, files that are damaged
+
+
+def test_an_error_in_the_middle_leaves_nothing_that_could_be_read(photos, root, monkeypatch):
+    def fail(path, **options):
+        if path.name == "3.png":
+            raise MemoryError("killed")
+        return decode(path, **options)
+
+    with monkeypatch.context() as patch, pytest.raises(MemoryError, match="killed"):
+        patch.setattr(cache, "decode", fail)
+        load(root, photos)
+
+    assert [path for path in root.rglob("*") if path.is_file()] == []
+    assert np.array_equal(load(root, photos), plain(photos))
+
+
+def test_an_unknown_way_of_resizing_is_told_and_leaves_nothing(photos, root):
+    with pytest.raises(OptionError, match="resize must be one of"):
+        load(root, photos, resize="crop")
+
+    assert [path for path in root.rglob("*") if path.is_file()] == []
+
+
+def cut(path):
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def save_other_shape(path):
+    np.save(path, np.load(path)[:-1])
+
+
+def save_other_type(path):
+    np.save(path, np.zeros(np.load(path).shape, np.float32))
+
+
+DAMAGES = {
+    "gone": Path.unlink,
+    "empty": lambda path: path.write_bytes(b""),
+    "cut short": cut,
+    "no array": lambda path: path.write_bytes(b"no array at all" * 100),
+    "other shape": save_other_shape,
+    "other type": save_other_type,
+}
+
+
+@pytest.mark.parametrize("part", ["pixels", "keys"])
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_pack_is_ignored_and_its_photos_are_decoded_anew(photos, root, decoded, part, damage):
+    load(root, photos)
+    keys = packs(root)[0]
+    DAMAGES[damage](keys if part == "keys" else pixels_of(keys))
+
+    again = load(root, photos)
+
+    assert np.array_equal(again, plain(photos))
+    assert len(decoded) == 14
+    assert list_cache(root)[0].n_photos == 7
+
+
+def test_pixels_whose_keys_were_never_written_do_not_count(photos, root, decoded):
+    load(root, photos)
+    packs(root)[0].unlink()
+
+    assert list_cache(root)[0].n_photos == 0
+    assert np.array_equal(load(root, photos), plain(photos)) and len(decoded) == 14
+
+
+def test_what_killed_runs_left_is_removed_after_a_day(photos, root):
+    load(root, photos[:1])
+    folder = packs(root)[0].parent
+    old, young = folder / ".part-old.npy", folder / ".part-young.npy"
+    for path in (old, young):
+        path.write_bytes(b"half a pack")
+    os.utime(old, (time.time() - 2 * 86400,) * 2)
+
+    load(root, photos)
+
+    assert not old.exists() and young.exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows")
+def test_a_file_that_another_process_finishes_meanwhile_is_no_fault(photos, root):
+    load(root, photos[:1])
+    # It is listed, but gone when it is looked at: the same as a link to nowhere.
+    (packs(root)[0].parent / ".part-gone.npy").symlink_to("nowhere.npy")
+
+    assert np.array_equal(load(root, photos), plain(photos))
+
+
+# Several at once
+
+
+def test_a_run_that_another_one_overtakes_gives_the_right_pixels(photos, root, monkeypatch):
+    others = []
+
+    def decode_slowly(path, **options):
+        if not others:
+            others.append(path)
+            others.append(load(root, photos))  # another run decodes everything while this one is at its first photo
+        return decode(path, **options)
+
+    monkeypatch.setattr(cache, "decode", decode_slowly)
+    mine = load(root, photos[::-1])
+
+    assert np.array_equal(mine, plain(photos)[::-1])
+    assert np.array_equal(others[1], plain(photos))
+    assert list_cache(root)[0].n_photos == 7
+    assert np.array_equal(load(root, photos), plain(photos))
+
+
+def test_two_processes_at_once_give_the_right_pixels(photos, root, tmp_path):
+    code = (
+        "import sys, time, pathlib, numpy as np\n"
+        "from car_recog.data.cache import PhotoCache\n"
+        "paths = [pathlib.Path(name) for name in sys.argv[4:]]\n"
+        "pathlib.Path(sys.argv[2]).touch()\n"
+        "while not pathlib.Path(sys.argv[3]).exists(): time.sleep(0.001)\n"
+        f"cache = PhotoCache({SIZE}, 'stretch', root=pathlib.Path(sys.argv[1]))\n"
+        "sys.stdout.buffer.write(cache.read(np.array(cache.place(paths))).tobytes())\n"
+    )
+    start, ready = tmp_path / "start", [tmp_path / "ready0", tmp_path / "ready1"]
+    commands = [[sys.executable, "-c", code, root, mark, start, *photos] for mark in ready]
+    processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for command in commands]
+    with ThreadPoolExecutor() as pool:
+        outputs = [pool.submit(process.communicate, timeout=60) for process in processes]
+        while not all(mark.exists() for mark in ready) and all(process.poll() is None for process in processes):
+            time.sleep(0.01)
+        start.touch()
+
+        assert [output.result()[0] for output in outputs] == [plain(photos).tobytes()] * 2
+    assert list_cache(root)[0].n_photos == 7
+    assert np.array_equal(load(root, photos), plain(photos))
+
+
+# Looking after it
+
+
+def test_the_cache_is_listed_by_kind_with_its_true_size(photos, root):
+    load(root, photos)
+    load(root, photos[:2], resize="letterbox")
+
+    entries = list_cache(root)
+
+    assert [(entry.kind, entry.n_photos) for entry in entries] == [
+        (f"6x8-letterbox-v{cache.DECODER_VERSION}", 2),
+        (f"6x8-stretch-v{cache.DECODER_VERSION}", 7),
+    ]
+    assert sum(entry.n_bytes for entry in entries) == sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+
+
+def test_clearing_removes_everything_and_tells_how_much(photos, root, decoded):
+    load(root, photos)
+    size = list_cache(root)[0].n_bytes
+
+    assert clear_cache(root) == size > 7 * 6 * 8 * 3
+    assert list_cache(root) == [] and clear_cache(root) == 0
+    assert np.array_equal(load(root, photos), plain(photos)) and len(decoded) == 14
+
+
+def test_the_cache_lies_where_the_variable_says(photos, tmp_path, monkeypatch):
+    monkeypatch.setenv("CAR_RECOG_CACHE", str(tmp_path / "mine"))
+
+    load(None, photos)
+
+    assert packs(tmp_path / "mine" / "photos") and list_cache()[0].n_photos == 7

@@ -1,0 +1,281 @@
+"""Samples to batches: what is left out, and the same order and chances for a seed."""
+
+import random
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from car_recog.data import pipeline
+from car_recog.data.augment import Augmentation
+from car_recog.data.images import decode
+from car_recog.data.pipeline import Batches, SkippedPhotosWarning, as_photos, load_photos, photo_chunks
+from car_recog.data.samples import ImageDataset
+from car_recog.errors import DataError, ImageDecodeError, OptionError
+
+SIZE = (4, 6)
+
+
+def colored(n):
+    """Photos that tell by their colour where they stood, and labels that follow from it."""
+    return np.broadcast_to(np.arange(n, dtype=np.uint8)[:, None, None, None], (n, *SIZE, 3)).copy(), [i % 3 for i in range(n)]
+
+
+def in_memory(n):
+    return load_photos(ImageDataset.from_arrays(*colored(n)), image_size=SIZE)
+
+
+def on_disk(folder, n, broken=()):
+    photos, labels = colored(n)
+    paths = [folder / f"{i:03}.png" for i in range(n)]
+    for i, (path, photo) in enumerate(zip(paths, photos, strict=True)):
+        if i in broken:
+            path.write_bytes(f"no photo, number {i}".encode())
+        else:
+            Image.fromarray(photo).save(path)
+    return ImageDataset.from_files(paths, labels)
+
+
+def places(photos):
+    return photos[:, 0, 0, 0].tolist()
+
+
+# Loading
+
+
+def test_files_are_loaded_with_their_labels(tmp_path):
+    loaded = load_photos(on_disk(tmp_path, 8), image_size=SIZE)
+
+    assert len(loaded) == 8 and loaded.skipped == {}
+    assert loaded.kept.tolist() == list(range(8))
+    assert loaded.labels.tolist() == [0, 1, 2, 0, 1, 2, 0, 1] and loaded.labels.dtype == np.int32
+    assert places(loaded.read(np.array([5, 0, 5]))) == [5, 0, 5]
+    assert [places(chunk) for chunk in loaded.chunks(3)] == [[0, 1, 2], [3, 4, 5], [6, 7]]
+
+
+def test_photos_are_fitted_as_the_decoder_fits_them(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (1, 30, 50, 3), np.uint8)
+    Image.fromarray(picture[0]).save(tmp_path / "a.png")
+    datasets = ImageDataset.from_files([tmp_path / "a.png"], [0]), ImageDataset.from_arrays(picture, [0])
+
+    for resize in ("stretch", "letterbox", "center_crop"):
+        for data in datasets:
+            loaded = load_photos(data, image_size=(20, 20), resize=resize)
+
+            assert np.array_equal(loaded.read(np.array([0]))[0], decode(picture[0], image_size=(20, 20), resize=resize))
+
+
+def test_photos_are_decoded_once_for_all_datasets(tmp_path, monkeypatch):
+    monkeypatch.setenv("CAR_RECOG_CACHE", str(tmp_path / "cache"))
+    data = on_disk(tmp_path, 9)
+    load_photos(data, image_size=SIZE)
+
+    def refuse(path, **options):
+        raise AssertionError(f"{path} is decoded again")
+
+    monkeypatch.setattr("car_recog.data.cache.decode", refuse)
+
+    for side in data.split(0.5, 0.5):
+        assert len(load_photos(side, image_size=SIZE)) == len(side)
+
+
+def test_broken_photos_are_left_out_with_one_warning_that_names_them(tmp_path):
+    data = on_disk(tmp_path, 6, broken=(1, 4))
+
+    with pytest.warns(SkippedPhotosWarning) as told:
+        loaded = load_photos(data, image_size=SIZE)
+
+    assert len(told) == 1
+    assert str(told[0].message).startswith("2 of 6 photos are broken and were left out:\n  Cannot decode '")
+    assert [path.name for path in loaded.skipped] == ["001.png", "004.png"]
+    assert all(str(path) in message and message in str(told[0].message) for path, message in loaded.skipped.items())
+    assert loaded.kept.tolist() == [0, 2, 3, 5]
+    assert loaded.labels.tolist() == [0, 2, 0, 2]
+    assert places(loaded.read(np.arange(4))) == [0, 2, 3, 5]
+
+
+def test_broken_photos_stop_the_work_where_that_is_asked_for(tmp_path):
+    data = on_disk(tmp_path, 6, broken=(1, 4))
+
+    with pytest.raises(ImageDecodeError, match=r"^2 of 6 photos are broken:") as error:
+        load_photos(data, image_size=SIZE, on_error="raise")
+
+    assert "001.png" in str(error.value) and "004.png" in str(error.value)
+
+
+def test_of_many_broken_photos_ten_are_shown(tmp_path):
+    data = on_disk(tmp_path, 14, broken=range(12))
+
+    with pytest.warns(SkippedPhotosWarning, match="12 of 14 photos") as told:
+        load_photos(data, image_size=SIZE)
+
+    assert str(told[0].message).count("Cannot decode") == 10
+    assert str(told[0].message).endswith("and 2 more")
+
+
+def test_a_dataset_without_any_photo_is_told(tmp_path):
+    with pytest.warns(SkippedPhotosWarning), pytest.raises(DataError, match="No photo could be decoded"):
+        load_photos(on_disk(tmp_path, 2, broken=(0, 1)), image_size=SIZE)
+    for data in (ImageDataset.from_files([], []), ImageDataset.from_arrays(*colored(2))[:0]):
+        with pytest.raises(DataError, match="The dataset holds no photos"):
+            load_photos(data, image_size=SIZE)
+
+
+@pytest.mark.parametrize("options", [{"on_error": "ignore"}, {"resize": "crop"}])
+def test_unknown_options_are_refused_for_arrays_of_the_right_size_too(options):
+    (name,) = options
+
+    with pytest.raises(OptionError, match=f"{name} must be"):
+        load_photos(ImageDataset.from_arrays(*colored(2)), image_size=SIZE, **options)
+
+
+# Batches
+
+
+def test_without_a_seed_all_photos_come_in_order_with_a_smaller_last_batch():
+    batches = Batches(in_memory(10), np.arange(10), batch_size=4)
+
+    assert len(batches) == 3
+    assert [places(photos) for photos, _ in (batches[i] for i in range(3))] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+    assert [targets.tolist() for _, targets in (batches[i] for i in range(3))] == [[0, 1, 2, 3], [4, 5, 6, 7], [8, 9]]
+
+
+def test_without_targets_a_batch_is_photos_alone():
+    (photos,) = Batches(in_memory(3), batch_size=4)[0]
+
+    assert photos.shape == (3, *SIZE, 3) and photos.dtype == np.uint8
+
+
+def test_with_a_seed_all_batches_are_full_and_no_photo_comes_twice():
+    batches = Batches(in_memory(11), batch_size=4, shuffle_seed=3)
+
+    assert len(batches) == 2
+    seen = places(batches[0][0]) + places(batches[1][0])
+    assert len(seen) == len(set(seen)) == 8
+    assert seen != sorted(seen)
+
+
+def test_a_batch_larger_than_the_dataset_holds_all_of_it():
+    batches = Batches(in_memory(5), batch_size=64, shuffle_seed=0)
+
+    assert len(batches) == 1
+    assert sorted(places(batches[0][0])) == [0, 1, 2, 3, 4]
+
+
+def test_targets_and_weights_follow_their_photos():
+    targets, weights = np.eye(12)[:, ::-1], np.arange(12) / 7
+    batches = Batches(in_memory(12), targets, weights=weights, batch_size=5, shuffle_seed=1)
+
+    for number in range(len(batches)):
+        photos, labels, shares = batches[number]
+
+        assert np.array_equal(labels, targets[places(photos)])
+        assert np.array_equal(shares, weights[places(photos)])
+
+
+def same(a, b):
+    return all(np.array_equal(x, y) for x, y in zip(a[0], b[0], strict=True)) and np.array_equal(a[1], b[1])
+
+
+def test_a_batch_is_the_same_for_a_seed_whichever_thread_asks_for_it_and_when():
+    def make():
+        return Batches(
+            in_memory(60), np.eye(60), batch_size=5, shuffle_seed=7, augmentation=Augmentation(SIZE, {"crop_area": 0.5, "mixup": 0.4})
+        )
+
+    alone = make()
+    for epoch in (0, 1, 2):
+        alone.epoch = epoch
+        expected = [alone[i] for i in range(len(alone))]
+        shared = make()
+        shared.epoch = epoch
+        numbers = list(range(len(alone))) * 8
+        random.Random(epoch).shuffle(numbers)
+        with ThreadPoolExecutor(8) as pool:
+            assert all(same(batch, expected[number]) for number, batch in zip(numbers, pool.map(shared.__getitem__, numbers), strict=True))
+
+
+def test_an_epoch_that_comes_again_is_the_same_again():
+    batches = Batches(in_memory(20), batch_size=5, shuffle_seed=7)
+    first = places(batches[2][0])
+    batches.epoch = 5
+    batches[2]
+    batches.epoch = 0
+
+    assert places(batches[2][0]) == first
+
+
+def test_epochs_and_seeds_differ_in_order_and_draws():
+    batches = Batches(in_memory(40), batch_size=40, shuffle_seed=7, augmentation=Augmentation(SIZE, {"flip": 0.5, "crop_area": 0.5}))
+    other = Batches(in_memory(40), batch_size=40, shuffle_seed=8, augmentation=Augmentation(SIZE, {"flip": 0.5, "crop_area": 0.5}))
+    (photos, draws), = batches[0]  # fmt: skip
+    batches.epoch = 1
+    (later_photos, later_draws), = batches[0]  # fmt: skip
+    (other_photos, other_draws), = other[0]  # fmt: skip
+
+    assert sorted(places(photos)) == sorted(places(later_photos)) == list(range(40))
+    assert places(photos) != places(later_photos) and places(photos) != places(other_photos)
+    assert not np.array_equal(draws, later_draws) and not np.array_equal(draws, other_draws)
+
+
+def test_batches_of_one_epoch_have_draws_of_their_own():
+    batches = Batches(in_memory(20), batch_size=10, shuffle_seed=7, augmentation=Augmentation(SIZE, {"crop_area": 0.5}))
+
+    assert not np.array_equal(batches[0][0][1], batches[1][0][1])
+
+
+def test_mixed_labels_and_weights_follow_the_mixed_photos():
+    augmentation = Augmentation(SIZE, {"mixup": 1.0})
+    batches = Batches(in_memory(16), np.eye(16), weights=np.arange(16.0), batch_size=8, shuffle_seed=2, augmentation=augmentation)
+
+    (photos, draws), labels, weights = batches[1]
+
+    blended = np.asarray(augmentation.apply(photos, draws))
+    assert (labels.max(axis=1) < 0.999).any(), "something is mixed"
+    assert labels.sum(axis=1) == pytest.approx(np.ones(8), abs=1e-5)
+    # A photo's colour is its place, so the blend of the colours is told by the blend of the labels.
+    assert blended[:, 0, 0, 0] == pytest.approx(labels @ np.arange(16), abs=1e-3)
+    assert weights == pytest.approx(labels @ np.arange(16), abs=1e-3)
+
+
+# Photos of any kind
+
+
+def test_one_photo_or_several_become_a_list():
+    array = np.zeros((4, 4, 3), np.uint8)
+
+    for one in ("a.jpg", b"bytes", array, array[..., 0], Image.fromarray(array)):
+        assert len(as_photos(one)) == 1
+    assert as_photos(("a.jpg", array, b"bytes"))[0] == "a.jpg" and len(as_photos(iter("ab"))) == 2
+    assert [photo.shape for photo in as_photos(np.zeros((5, 8, 9, 3), np.uint8))] == [(8, 9, 3)] * 5
+    assert as_photos([]) == []
+
+
+def test_photos_are_decoded_in_chunks_in_their_order():
+    photos = list(colored(7)[0])
+
+    chunks = list(photo_chunks(photos, 3, image_size=(2, 2), resize="stretch"))
+
+    assert [places(chunk) for chunk in chunks] == [[0, 1, 2], [3, 4, 5], [6]]
+    assert {chunk.shape[1:] for chunk in chunks} == {(2, 2, 3)}
+    assert list(photo_chunks([], 3, image_size=(2, 2), resize="stretch")) == []
+
+
+def test_only_one_chunk_is_decoded_ahead(monkeypatch):
+    begun = []
+    monkeypatch.setattr(pipeline, "decode", lambda photo, **options: begun.append(int(photo[0, 0, 0])) or photo)
+    chunks = photo_chunks(list(colored(40)[0]), 4, image_size=SIZE, resize="stretch")
+
+    next(chunks)
+    chunks.close()
+
+    assert sorted(begun) == list(range(8))
+
+
+def test_a_photo_that_cannot_be_decoded_stops_the_chunks(tmp_path):
+    chunks = photo_chunks([colored(1)[0][0], tmp_path / "gone.jpg"], 1, image_size=SIZE, resize="stretch")
+
+    assert places(next(chunks)) == [0]
+    with pytest.raises(ImageDecodeError, match=r"gone.jpg': no such file"):
+        next(chunks)

@@ -1,0 +1,266 @@
+"""A bundle is whole, honest about its size, and holds no code."""
+
+import json
+import resource
+from pathlib import Path
+
+import attrs
+import h5py
+import keras
+import numpy as np
+import pytest
+
+from car_recog import CarClassifier, ImageDataset, PartClassifier
+from car_recog.bundle import check_size, read_config, write_bundle
+from car_recog.card import TrainingFacts
+from car_recog.errors import BundleError, UnknownNameError
+from car_recog.network import NetworkConfig, build_network
+from car_recog.storage import file_sha256
+
+CONFIG = NetworkConfig(backbone="tiny_cnn", image_size=(32, 32))
+CLASSES = ["door", "wheel"]
+FACTS = TrainingFacts(
+    date="2026-11-21",
+    versions={"keras": "3.15.1"},
+    recipe={"name": "finetune"},
+    seed=0,
+    weights="None",
+    class_counts={"door": 3, "wheel": 4},
+    n_train=7,
+    n_validation=0,
+    n_skipped=0,
+    n_epochs=2,
+    seconds=1.5,
+)
+
+
+def network(config: NetworkConfig = CONFIG) -> keras.Model:
+    return build_network(config, n_classes=len(CLASSES), weights=None).model
+
+
+@pytest.fixture
+def bundle(tmp_path: Path) -> Path:
+    folder = tmp_path / "bundle"
+    plain = {"network": CONFIG.to_dict(), "training": attrs.asdict(FACTS)}
+    config = {"kind": "CarClassifier", "class_names": CLASSES, "loss": "focal", **plain}
+    write_bundle(folder, config=config, model=network(), card="# A card\n")
+    return folder
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    """Change the configuration as somebody would who also mends the checksums."""
+    config = json.loads((folder / "config.json").read_text())
+    for name, value in changes.items():
+        if isinstance(value, dict):
+            config[name].update(value)
+        else:
+            config[name] = value
+    (folder / "config.json").write_text(json.dumps(config))
+    mend_checksums(folder)
+
+
+def mend_checksums(folder: Path) -> None:
+    sums = {name: file_sha256(folder / name) for name in ("config.json", "model.weights.h5")}
+    (folder / "checksums.json").write_text(json.dumps(sums))
+
+
+def test_what_is_saved_is_loaded(bundle: Path) -> None:
+    clf = CarClassifier.load(bundle)
+
+    assert clf.class_names == ("door", "wheel")
+    assert clf.config == CONFIG
+    assert clf.loss == "focal"
+    assert clf.predict_proba(np.zeros((1, 32, 32, 3), np.uint8)).shape == (1, 2)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5", "checksums.json"])
+def test_a_missing_file_is_named(bundle: Path, name: str) -> None:
+    (bundle / name).unlink()
+
+    with pytest.raises(BundleError, match=f"is no saved recogniser: it has no {name}"):
+        CarClassifier.load(bundle)
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
+def test_a_changed_byte_is_found(bundle: Path, name: str) -> None:
+    raw = bytearray((bundle / name).read_bytes())
+    raw[raw.index(b"layers" if name.endswith("h5") else b"stretch")] ^= 1
+    (bundle / name).write_bytes(raw)
+
+    with pytest.raises(BundleError, match=f"{name}' is damaged: its checksum"):
+        CarClassifier.load(bundle)
+
+
+def test_another_kind_is_refused(bundle: Path) -> None:
+    with pytest.raises(BundleError, match="holds a 'CarClassifier', not a PartClassifier"):
+        PartClassifier.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"format": 99}, "has the format version 99; this version of car-recog reads 1. Update car-recog"),
+        ({"training": {"surprise": 1}}, "makes no sense: .*surprise"),
+        ({"class_names": ["door"]}, "expected 2 to 100000 class names"),
+        ({"class_names": ["door", 3]}, "expected 2 to 100000 class names"),
+        ({"class_names": ["door", "wheel", "hood"]}, "numbers; the network of its configuration needs"),
+        ({"network": {"image_size": [2**30, 2**30]}}, "makes no sense: image_size must be two integers"),
+        ({"network": {"head": "leen"}}, "makes no sense: Unknown head"),
+        ({"network": {"surprise": 1}}, "makes no sense: .*surprise"),
+        ({"network": {"resize": "squash"}}, "makes no sense: resize must be"),
+        ({"network": {"backbone_options": {"widths": [64, 64]}}}, "numbers; the network of its configuration needs"),
+    ],
+)
+def test_a_configuration_that_makes_no_sense_is_refused(bundle: Path, changes: dict[str, object], message: str) -> None:
+    change_config(bundle, **changes)
+
+    with pytest.raises(BundleError, match=message):
+        CarClassifier.load(bundle)
+
+
+def test_a_backbone_that_is_not_installed_is_named(bundle: Path) -> None:
+    change_config(bundle, network={"backbone": "their_net"})
+
+    with pytest.raises((BundleError, UnknownNameError), match="their_net"):
+        CarClassifier.load(bundle)
+
+
+def test_a_giant_network_is_refused_without_taking_memory(bundle: Path) -> None:
+    change_config(bundle, network={"backbone": "mobilenet", "backbone_options": {"alpha": 64.0}})
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    with pytest.raises(BundleError, match=r"the network of its configuration needs 1\d,\d{3},\d{3},\d{3}"):
+        CarClassifier.load(bundle)
+    network()  # what Keras still remembered of the giant would be allocated here
+    with keras.StatelessScope():
+        pass
+
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 2 * 2**20  # KiB: 2 GiB of about 50
+
+
+def test_an_oversize_configuration_is_refused(bundle: Path) -> None:
+    (bundle / "config.json").write_text("[" + " " * 9 * 2**20 + "]")
+
+    with pytest.raises(BundleError, match="is larger than 8 MiB"):
+        CarClassifier.load(bundle)
+
+
+def test_text_that_is_no_json_object_is_refused(bundle: Path) -> None:
+    for text in ("nonsense", "[1]", "[" * 100_000):
+        (bundle / "config.json").write_text(text)
+        with pytest.raises(BundleError, match="config.json' is damaged"):
+            read_config(bundle, kind="CarClassifier")
+
+
+def hard_link_cycle(file: h5py.File) -> None:
+    file["layers/cycle"] = file["layers"]
+
+
+def outside_storage(file: h5py.File) -> None:
+    file.create_dataset("layers/outside", (1000,), "f4", external=[("/etc/passwd", 0, 4000)])
+
+
+def soft_link(file: h5py.File) -> None:
+    file["layers/link"] = h5py.SoftLink("/layers")
+
+
+def outside_link(file: h5py.File) -> None:
+    file["layers/link"] = h5py.ExternalLink("other.h5", "/")
+
+
+def sparse_array(file: h5py.File) -> None:
+    file.create_dataset("layers/sparse", (2**40,), "f4", chunks=(2**20,))
+
+
+def late_array(file: h5py.File) -> None:
+    file.create_dataset("layers/late", (2**40,), "f4")
+
+
+def compressed_array(file: h5py.File) -> None:
+    file.create_dataset("layers/zip", data=np.zeros(10_000, "f4"), compression="gzip")
+
+
+def text_array(file: h5py.File) -> None:
+    file["layers/text"] = np.array([b"code"] * 100)
+
+
+@pytest.mark.parametrize(
+    "attack",
+    [hard_link_cycle, outside_storage, soft_link, outside_link, sparse_array, late_array, compressed_array, text_array],
+    ids=lambda attack: attack.__name__,
+)
+def test_weights_that_are_no_plain_arrays_are_refused(bundle: Path, attack) -> None:
+    with h5py.File(bundle / "model.weights.h5", "r+") as file:
+        attack(file)
+    mend_checksums(bundle)
+
+    with pytest.raises(BundleError, match="a link at|other than a plain array"):
+        check_size(bundle, network)
+
+
+def test_weights_of_another_network_of_the_same_size_are_refused(bundle: Path) -> None:
+    with h5py.File(bundle / "model.weights.h5", "r+") as file:
+        arrays: list[str] = []
+        file.visititems(lambda place, item: arrays.append(place) if isinstance(item, h5py.Dataset) and item.ndim == 4 else None)
+        values = file[arrays[0]][()]
+        del file[arrays[0]]
+        file[arrays[0]] = values.reshape(-1)
+    mend_checksums(bundle)
+
+    with pytest.raises(BundleError, match="does not fit the network of its configuration"):
+        CarClassifier.load(bundle)
+
+
+def test_a_bundle_replaces_a_bundle_and_nothing_else(bundle: Path, tmp_path: Path) -> None:
+    clf = CarClassifier.load(bundle)
+    other = tmp_path / "photos"
+    other.mkdir()
+    (other / "photo.jpg").touch()
+
+    clf.save(bundle)
+
+    assert CarClassifier.load(bundle).class_names == clf.class_names
+    with pytest.raises(BundleError, match="exists and is no saved recogniser"):
+        clf.save(other)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "photos"]
+
+
+def test_a_failed_save_leaves_the_old_bundle(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    clf = CarClassifier.load(bundle)
+    before = file_sha256(bundle / "model.weights.h5")
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(clf.model, "save_weights", fail)
+    with pytest.raises(OSError, match="disk full"):
+        clf.save(bundle)
+
+    assert file_sha256(bundle / "model.weights.h5") == before
+    assert [path.name for path in bundle.parent.iterdir()] == ["bundle"]
+
+
+def test_weights_under_another_name_are_refused(bundle: Path) -> None:
+    with h5py.File(bundle / "model.weights.h5", "r+") as file:
+        name = next(iter(file["layers"]))
+        file["layers"].move(name, "something")
+    mend_checksums(bundle)
+
+    with pytest.raises(BundleError, match="does not fit the network of its configuration"):
+        CarClassifier.load(bundle)
+
+
+def test_the_card_tells_people_what_they_need(bundle: Path) -> None:
+    clf = CarClassifier.load(bundle)
+    photos = np.zeros((5, 32, 32, 3), np.uint8)
+    report = clf.evaluate(ImageDataset.from_arrays(photos, ["door"] * 5))
+
+    clf.save(bundle)
+
+    card = (bundle / "README.md").read_text()
+    low, high = report.intervals["accuracy"]
+    assert "# CarClassifier: 2 classes" in card
+    assert "| wheel | 4 |" in card
+    assert "seed 0" in card
+    assert f"on 5 photos: accuracy {report.accuracy:.3f} (95 % interval {low:.3f} to {high:.3f})" in card
+    assert CarClassifier.load(bundle)._evaluation.n_photos == 5

@@ -1,0 +1,149 @@
+import keras
+import numpy as np
+import pytest
+
+from car_recog.errors import TrainingError
+from car_recog.training.callbacks import CollapseWarning
+from car_recog.training.history import History
+from car_recog.training.loop import Task, class_weights, run_phase
+from car_recog.training.recipe import Phase, Recipe
+
+
+class ArrayBatches(keras.utils.PyDataset):
+    """Batches of arrays in order."""
+
+    def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int = 16) -> None:
+        super().__init__()
+        self.x, self.y, self.batch_size, self.epoch, self.epochs_seen = x, y, batch_size, 0, set()
+
+    def __len__(self) -> int:
+        return len(self.x) // self.batch_size
+
+    def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
+        self.epochs_seen.add(self.epoch)
+        chosen = slice(number * self.batch_size, (number + 1) * self.batch_size)
+        return self.x[chosen], self.y[chosen]
+
+
+@pytest.fixture
+def toy() -> tuple[np.ndarray, np.ndarray]:
+    keras.utils.set_random_seed(0)
+    labels = np.arange(64) % 2
+    return (labels[:, None] * 2 - 1 + np.random.default_rng(0).normal(size=(64, 4)) * 0.1).astype("float32"), labels
+
+
+def network() -> keras.Model:
+    return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+
+
+def train(model: keras.Model, batches: ArrayBatches, *, n_epochs: int = 4, callbacks=(), recipe=None, validation=None, **phase) -> History:
+    history = History()
+    task = Task(
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        is_one_hot=False,
+        chance=0.5,
+        callbacks=callbacks,
+        has_progress=False,
+    )
+    phase = Phase(name="toy", epochs=n_epochs, **phase)
+    recipe = recipe or Recipe(phases=[phase])
+    run_phase(model, phase, task, history, recipe=recipe, batches=batches, n_epochs=n_epochs, validation=validation, n_watched=64)
+    return history
+
+
+def test_a_phase_learns_and_is_recorded(toy) -> None:
+    batches = ArrayBatches(*toy)
+
+    history = train(network(), batches, learning_rate=0.1, schedule="constant", validation=ArrayBatches(*toy))
+
+    assert history.history["val_accuracy"][-1] == 1.0
+    assert history.history["epoch"] == [1, 2, 3, 4]
+    assert history.history["learning_rate"] == pytest.approx([0.1] * 4)
+    assert history.phases == ["toy"]
+    assert batches.epochs_seen == {0, 1, 2, 3}
+
+
+def test_a_second_phase_counts_on(toy) -> None:
+    history, batches = History(), ArrayBatches(*toy)
+    task = Task(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), is_one_hot=False, chance=0.5, has_progress=False)
+    phases = [Phase(name=name, epochs=n, learning_rate=0.1) for name, n in (("first", 2), ("second", 1))]
+
+    model = network()
+    for phase in phases:
+        run_phase(model, phase, task, history, recipe=Recipe(phases=phases), batches=batches, n_epochs=phase.epochs, n_watched=64)
+
+    assert [(row["phase"], row["epoch"]) for row in history.rows] == [("first", 1), ("first", 2), ("second", 3)]
+    assert batches.epochs_seen == {0, 1, 2}
+
+
+def test_a_loss_that_is_no_number_stops_at_once(toy) -> None:
+    x, y = toy
+    x[20] = np.nan
+
+    with pytest.raises(TrainingError, match=r"The loss became nan in phase 'toy', batch 2\. Lower the learning rate"):
+        train(network(), ArrayBatches(x, y))
+
+
+def test_a_network_at_chance_is_reported(toy) -> None:
+    x, y = toy
+
+    with pytest.warns(CollapseWarning, match="Training has collapsed: after epoch 2 of phase 'toy' accuracy is 0.500"):
+        train(network(), ArrayBatches(np.zeros_like(x), y))
+
+
+def test_callbacks_of_keras_work(toy) -> None:
+    epochs = []
+
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
+    train(network(), ArrayBatches(*toy), learning_rate=0.1, callbacks=[watch])
+
+    assert epochs == [0, 1, 2, 3]
+
+
+def test_early_stopping_restores_the_best_weights(toy) -> None:
+    x, y = toy
+    wrong = ArrayBatches(x, 1 - y)
+    model = network()
+    start = [np.array(w) for w in model.get_weights()]
+    recipe = Recipe(phases=[Phase(epochs=50)], patience=2)
+
+    history = train(model, ArrayBatches(x, y), n_epochs=50, recipe=recipe, validation=wrong, learning_rate=0.05, schedule="constant")
+
+    assert len(history) == 3
+    assert np.abs(model.get_weights()[0] - start[0]).max() < 0.05 * 4 * 1.5
+
+
+def test_averages_are_validated_and_kept(toy) -> None:
+    plain, averaged = network(), network()
+    averaged.set_weights(plain.get_weights())
+    seen = []
+    watch = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: seen.append(np.array(averaged.get_weights()[0])))
+    options = {"n_epochs": 2, "learning_rate": 0.1, "schedule": "constant"}
+
+    train(plain, ArrayBatches(*toy), **options)
+    train(averaged, ArrayBatches(*toy), recipe=Recipe(phases=[Phase(epochs=2)], averaging=0.5), callbacks=[watch], **options)
+
+    expected = seen[0]
+    for step, weights in enumerate(seen[1:], 2):
+        keep = min(0.5, 1 - 1 / step)
+        expected = keep * expected + (1 - keep) * weights
+    np.testing.assert_allclose(seen[-1], plain.get_weights()[0], rtol=1e-5)
+    np.testing.assert_allclose(averaged.get_weights()[0], expected, rtol=1e-5)
+
+
+def test_nothing_trainable_raises(toy) -> None:
+    model = network()
+    model.trainable = False
+
+    with pytest.raises(TrainingError, match="Nothing is trainable in phase 'toy'"):
+        train(model, ArrayBatches(*toy))
+
+
+def test_class_weights_have_mean_one_and_balance_classes() -> None:
+    labels = np.array([0] * 6 + [1] * 3 + [2])
+
+    weights = class_weights(labels, 4, power=1.0)
+
+    assert weights.mean() == pytest.approx(1.0)
+    assert [weights[labels == c].sum() for c in range(3)] == pytest.approx([10 / 3] * 3)
+    assert class_weights(labels, 4, power=0.0).tolist() == [1.0] * 10
