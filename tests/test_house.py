@@ -11,7 +11,7 @@ import car_recog
 
 SOURCE = Path(car_recog.__file__).parent
 
-GROUND = {"_version", "errors", "plugins", "storage"}
+GROUND = {"_version", "errors", "plugins", "progress", "storage"}
 ROOMS = {"backbones", "bundle", "card", "data", "evaluation", "heads", "losses", "training"}
 RESIDENTS = {"classifier", "fitting", "network", "testing"}
 DOORS = {"cli"}

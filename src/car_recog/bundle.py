@@ -40,12 +40,12 @@ def write_bundle(folder: Path, *, config: dict[str, Any], model: keras.Model, ca
         (part / CARD).write_text(card, "utf-8")
 
 
-def read_config(folder: Path, *, kind: str) -> dict[str, Any]:
+def read_config(folder: Path, *, kind: str | None) -> dict[str, Any]:
     """Read the configuration of a bundle after checking that the folder is whole.
 
     Args:
         folder: The bundle.
-        kind: The kind of recogniser it must hold, such as `CarClassifier`.
+        kind: The kind of recogniser it must hold, such as `CarClassifier`. None takes any.
 
     Raises:
         BundleError: No bundle, damaged files, an unknown format version, or another kind.
@@ -61,7 +61,7 @@ def read_config(folder: Path, *, kind: str) -> dict[str, Any]:
     for name in (CONFIG, WEIGHTS):
         if sums.get(name) != file_sha256(folder / name):
             raise BundleError(f"'{folder / name}' is damaged: its checksum is not the one in {CHECKSUMS}. Copy the bundle again.")
-    if config.get("kind") != kind:
+    if kind is not None and config.get("kind") != kind:
         raise BundleError(f"'{folder}' holds a {config.get('kind')!r}, not a {kind}. Load it with that class.")
     return config
 

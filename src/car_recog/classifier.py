@@ -63,6 +63,7 @@ class CarClassifier:
         OptionError: A value out of range.
 
     Example:
+        >>> from car_recog import get_recipe
         >>> photos = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3), dtype=np.uint8)
         >>> clf = CarClassifier("tiny_cnn", weights=None, image_size=(32, 32))
         >>> data = ImageDataset.from_arrays(photos, ["audi", "bmw"] * 4)

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +24,7 @@ from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.plots import plot_history
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
+from car_recog.progress import progress_bar
 from car_recog.storage import atomic_file
 from car_recog.training.freezing import freeze
 from car_recog.training.history import History
@@ -64,8 +64,7 @@ def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tupl
         network = build_network(fit.config, n_classes=len(train.class_names), weights=fit.weights)
         for phase in fit.recipe.phases:
             freeze(network.stages, phase)  # an unknown layer shows before any photo is decoded
-        load = partial(load_photos, image_size=fit.config.image_size, resize=fit.config.resize, on_error=fit.on_error)
-        photos, validation = load(train), None if val is None else load(val)
+        photos, validation = _load(fit, train), None if val is None else _load(fit, val)
         history = _Run(fit, network, loss, photos, validation, len(train.class_names)).run()
     seconds = time.perf_counter() - start
     facts = _facts(fit, train, photos, validation, history, seconds)
@@ -170,6 +169,11 @@ class _Run:
     def _as_features(self, photos: LoadedPhotos) -> LoadedPhotos:
         features = self._features(photos)
         return attrs.evolve(photos, read=lambda chosen: features[chosen])
+
+
+def _load(fit: Fit, data: ImageDataset) -> LoadedPhotos:
+    with progress_bar("decoding", len(data), is_shown=fit.verbose) as advance:
+        return load_photos(data, image_size=fit.config.image_size, resize=fit.config.resize, on_error=fit.on_error, on_photo=advance)
 
 
 @contextmanager

@@ -1,5 +1,6 @@
 """The one decoder: any photo -> upright uint8 RGB, or an error that names the file."""
 
+import struct
 from io import BytesIO
 
 import numpy as np
@@ -77,6 +78,25 @@ def test_the_exif_orientation_is_applied_to_lossy_photos(orientation, kind):
 
     assert decode(photo).shape == UPRIGHT[orientation](quarters()).shape
     assert distance(decode(photo), UPRIGHT[orientation](quarters())) < 4
+
+
+def test_an_odd_tag_beside_the_orientation_does_not_leave_the_photo_lying():
+    orientation = struct.pack("<HHII", 0x0112, 3, 1, 6)
+    white_point_as_text = struct.pack("<HHI4s", 0x013E, 2, 4, b"odd")  # two numbers are expected; Pillow cannot write it anew
+    exif = b"Exif\x00\x00II*\x00" + struct.pack("<IH", 8, 2) + orientation + white_point_as_text + bytes(4)
+
+    photo = encode(quarters(), "JPEG", exif=exif)
+
+    assert distance(decode(photo), UPRIGHT[6](quarters())) < 4
+
+
+def test_metadata_that_cannot_be_read_turns_nothing(monkeypatch):
+    def fail(image):
+        raise SyntaxError("not a TIFF file")
+
+    monkeypatch.setattr(Image.Image, "getexif", fail)
+
+    assert np.array_equal(decode(noise()), noise())
 
 
 @pytest.mark.parametrize("orientation", [1, 3, 6, 8])

@@ -8,8 +8,13 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from car_recog._version import __version__
-from car_recog.cli import backbones, cache, demo, evaluate, predict, train
+from car_recog.cli.backbones import add_parser as add_backbones
+from car_recog.cli.cache import add_parser as add_cache
+from car_recog.cli.demo import add_parser as add_demo
+from car_recog.cli.evaluate import add_parser as add_evaluate
 from car_recog.cli.output import BAD_USE, FOUND_PROBLEMS, show_error
+from car_recog.cli.predict import add_parser as add_predict
+from car_recog.cli.train import add_parser as add_train
 from car_recog.errors import CarRecogError
 
 INTERRUPTED = 130
@@ -29,8 +34,8 @@ def build_parser() -> Parser:
     parser = Parser(prog="car-recog", description="Recognise cars in photos.", epilog=_EPILOG, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"car-recog {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (demo, train, evaluate, predict, backbones, cache):
-        module.add_parser(commands)
+    for add in (add_demo, add_train, add_evaluate, add_predict, add_backbones, add_cache):
+        add(commands)
     return parser
 
 

@@ -5,10 +5,6 @@ import ast
 import json
 from typing import Any
 
-from car_recog.errors import OptionError
-
-Commands = "argparse._SubParsersAction[Any]"
-
 
 def add_common_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every command."""
@@ -18,7 +14,7 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
 
 def add_data_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags that say where the photos are, what they show, and how they are split."""
-    parser.add_argument("data", metavar="DATA", help="a CompCars tree (the folder that holds data/part), or a folder with a folder per class")
+    parser.add_argument("data", metavar="DATA", help="a CompCars tree (it holds data/part), or a folder with a folder per class")
     group = parser.add_argument_group("photos")
     group.add_argument(
         "--label-pattern",
@@ -36,8 +32,8 @@ def add_data_flags(parser: argparse.ArgumentParser) -> None:
         choices=("official", "random"),
         help="the train and test lists of CompCars, or a seeded split of all photos; official where DATA has the lists",
     )
-    group.add_argument("--val-fraction", type=float, default=0.15, metavar="F", help="share kept for validation; 0 keeps none (0.15)")
-    group.add_argument("--test-fraction", type=float, default=0.15, metavar="F", help="share kept for the test in a random split; 0: none (0.15)")
+    group.add_argument("--val-fraction", type=float, default=0.15, metavar="F", help="share for validation; 0 for none (0.15)")
+    group.add_argument("--test-fraction", type=float, default=0.15, metavar="F", help="share of a random split for the test (0.15)")
     group.add_argument("--seed", type=int, default=0, help="seed of the split and, in training, of everything random (0)")
 
 

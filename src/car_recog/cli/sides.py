@@ -54,6 +54,7 @@ def read_sides(args: argparse.Namespace) -> Sides:
     Raises:
         DataError: No photos, patterns that do not match, or too few photos for the sides.
     """
+    test: ImageDataset | None
     if has_official_split(args):
         cars = CompCarsDataset(args.data)
         test = _grouped(cars.parts("test"), args)
@@ -61,7 +62,8 @@ def read_sides(args: argparse.Namespace) -> Sides:
     else:
         train, val, test = _split(read_all(args), args.val_fraction, args.test_fraction, args.seed)
     class_names = [name for name, count in train.class_counts().items() if count]
-    return Sides(*(side and side.with_class_names(class_names) for side in (train, val, test)))
+    val, test = (None if side is None else side.with_class_names(class_names) for side in (val, test))
+    return Sides(train.with_class_names(class_names), val, test)
 
 
 def read_side(args: argparse.Namespace, side: str) -> ImageDataset:

@@ -24,6 +24,10 @@ class BatchLayer(keras.layers.Layer):  # type: ignore[misc]
     n_draws: ClassVar[int]
     arguments: ClassVar[tuple[str, ...]]
 
+    def __init__(self, **layer_options: Any) -> None:
+        # Places and colours need all of float32, under whatever policy the network trains.
+        super().__init__(**{"dtype": "float32"} | layer_options)
+
     def draw(self, rng: np.random.Generator, n_photos: int) -> np.ndarray:
         """Draw the random numbers of one batch, shape `(n_photos, n_draws)`, float32."""
         raise NotImplementedError
@@ -242,7 +246,7 @@ class Mixup(BatchLayer):
         return np.stack([np.maximum(share, 1 - share), rng.permutation(n_photos)], axis=1).astype("float32")
 
     def call(self, inputs: Sequence[Any]) -> Any:
-        photos, draws = inputs
+        photos, draws = ops.cast(inputs[0], "float32"), inputs[1]
         share, partner = draws[:, 0, None, None, None], ops.cast(draws[:, 1], "int32")
         return share * photos + (1 - share) * ops.take(photos, partner, axis=0)
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import Image, ImageOps, UnidentifiedImageError, features
+from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
 
 from car_recog.errors import ImageDecodeError, OptionError
 
@@ -25,6 +25,15 @@ MAX_FILE_BYTES = 256 * 2**20
 
 _PILLOW_FILTER = ("ignore", None, Warning, re.compile(r"PIL\."), 0)
 _GREY_BARS = (128, 128, 128)
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
@@ -162,11 +171,15 @@ def _to_upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; metadata that cannot be read turns nothing."""
+    """Apply the EXIF orientation; metadata that cannot be read turns nothing.
+
+    `ImageOps.exif_transpose` also writes all other tags anew, which fails where one is odd and would leave the photo lying.
+    """
     try:
-        return ImageOps.exif_transpose(image)
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
     except Exception:  # whatever is wrong with the metadata of a stranger's file, its pixels are good
         return image
+    return image if turn is None else image.transpose(turn)
 
 
 def _scale_16_bits(values: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ def split_indices(
 
     Example:
         >>> [side.tolist() for side in split_indices(np.array([0, 0, 0, 0]), [0.75, 0.25], class_names=["door"], seed=3)]
-        [[0, 1, 2], [3]]
+        [[1, 2, 3], [0]]
     """
     if not fractions or any(not 0 < share <= 1 for share in fractions) or sum(fractions) > 1 + 1e-9:
         raise DataError(f"Fractions must lie in (0, 1] with a sum of at most 1; got {tuple(fractions)}.")

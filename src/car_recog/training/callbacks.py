@@ -7,10 +7,9 @@ from collections.abc import Callable
 
 import keras
 import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
 from car_recog.errors import TrainingError
+from car_recog.progress import say
 from car_recog.training.history import History
 
 Logs = dict[str, float]
@@ -124,35 +123,20 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]
-    """A line per epoch, and on a terminal a bar that says how long the phase still takes."""
+    """A line per epoch, and on a terminal a bar that says how long the phase still takes.
 
-    def __init__(self, phase: str, n_batches: int) -> None:
+    Args:
+        phase: Name of the phase.
+        advance: Told of every batch that is done.
+    """
+
+    def __init__(self, phase: str, advance: Callable[[int], None]) -> None:
         super().__init__()
-        self._phase, self._n_batches = phase, n_batches
-        self._console = Console(stderr=True)
-        self._bar: Progress | None = None
-        self._epoch = 0
-
-    def on_train_begin(self, logs: Logs | None = None) -> None:
-        if self._console.is_terminal:
-            columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:3.0f} %"), TimeRemainingColumn())
-            self._bar = Progress(*columns, console=self._console, transient=True)
-            self._bar.start()
-            self._bar.add_task(self._phase, total=self.params["epochs"] * self._n_batches)
+        self._phase, self._advance = phase, advance
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        if self._bar:
-            self._bar.advance(self._bar.task_ids[0])
+        self._advance(1)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         values = "  ".join(f"{name} {value:.4f}" for name, value in (logs or {}).items() if name != "learning_rate")
-        self._console.print(f"{self._phase}  epoch {epoch + 1}/{self.params['epochs']}  {values}", highlight=False, soft_wrap=True)
-
-    def on_train_end(self, logs: Logs | None = None) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Take the bar off the terminal."""
-        if self._bar:
-            self._bar.stop()
-            self._bar = None
+        say(f"{self._phase}  epoch {epoch + 1}/{self.params['epochs']}  {values}")

@@ -8,6 +8,7 @@ import keras
 import numpy as np
 
 from car_recog.errors import TrainingError
+from car_recog.progress import progress_bar
 from car_recog.training.callbacks import AverageWeights, Record, ShowProgress, Watch
 from car_recog.training.history import History
 from car_recog.training.recipe import Phase, Recipe
@@ -102,19 +103,17 @@ def run_phase(
         loss=task.loss,
         metrics=[accuracy(name="accuracy")],
     )
-    progress = ShowProgress(phase.name, len(batches))
     callbacks = [
         *([AverageWeights(recipe.averaging)] if recipe.averaging is not None else []),
         Watch(task.chance, n_watched, phase.name),
         *([_early_stopping(recipe.patience)] if recipe.patience else []),
         *task.callbacks,
         Record(history, phase.name, lambda epoch: setattr(batches, "epoch", epoch)),
-        *([progress] if task.has_progress else []),
     ]
-    try:
+    with progress_bar(phase.name, n_epochs * len(batches), is_shown=task.has_progress) as advance:
+        if task.has_progress:
+            callbacks.append(ShowProgress(phase.name, advance))
         model.fit(batches, validation_data=validation, epochs=n_epochs, verbose=0, shuffle=False, callbacks=callbacks)
-    finally:
-        progress.close()
 
 
 def _early_stopping(patience: int) -> keras.callbacks.Callback:
