@@ -13,7 +13,7 @@ SOURCE = Path(car_recog.__file__).parent
 
 GROUND = {"_version", "errors", "plugins", "progress", "storage"}
 ROOMS = {"backbones", "bundle", "card", "data", "evaluation", "heads", "losses", "training"}
-RESIDENTS = {"classifier", "fitting", "network", "testing"}
+RESIDENTS = {"classifier", "fitting", "loading", "network", "prediction", "testing"}
 DOORS = {"cli"}
 
 

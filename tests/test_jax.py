@@ -43,7 +43,8 @@ def test_arrays_train_on_jax_without_tensorflow(tmp_path: Path) -> None:
     pytest.importorskip("jax")
 
     environment = {**os.environ, "KERAS_BACKEND": "jax"}
-    done = subprocess.run([sys.executable, "-c", SCRIPT, str(tmp_path / "run")], capture_output=True, text=True, env=environment, check=False)
+    command = [sys.executable, "-c", SCRIPT, str(tmp_path / "run")]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["1.0", "14", "(2,", "96)"]

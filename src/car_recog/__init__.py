@@ -10,13 +10,14 @@ from car_recog._version import __version__
 
 if TYPE_CHECKING:
     from car_recog.backbones.registry import BackboneSpec, get_backbone, list_backbones, register_backbone
-    from car_recog.classifier import CarClassifier, PartClassifier, Prediction
+    from car_recog.classifier import CarClassifier, PartClassifier
     from car_recog.data.compcars import PART_NAMES, CompCarsDataset
     from car_recog.data.folders import FolderDataset
     from car_recog.data.samples import ImageDataset, Sample
     from car_recog.errors import CarRecogError
     from car_recog.evaluation.classification import ClassificationReport
     from car_recog.losses.focal import FocalLoss
+    from car_recog.prediction import Prediction
     from car_recog.training.history import History
     from car_recog.training.presets import get_recipe
     from car_recog.training.recipe import Phase, Recipe
@@ -28,7 +29,7 @@ _HOMES = {
     "register_backbone": "backbones",
     "CarClassifier": "classifier",
     "PartClassifier": "classifier",
-    "Prediction": "classifier",
+    "Prediction": "prediction",
     "PART_NAMES": "data.compcars",
     "CompCarsDataset": "data.compcars",
     "FolderDataset": "data.folders",

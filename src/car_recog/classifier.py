@@ -1,6 +1,6 @@
 """Which part, or which make and model, a photo shows."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -18,29 +18,12 @@ from car_recog.evaluation.classification import ClassificationReport, classifica
 from car_recog.fitting import Fit, fit_network
 from car_recog.losses.named import CLASSIFIER_LOSSES, classifier_loss
 from car_recog.network import Network, NetworkConfig, build_network
+from car_recog.prediction import Prediction, answer, best_classes, softmax, sources
 from car_recog.training.history import History
 from car_recog.training.recipe import Recipe
 
-TOP = 5
 BATCH = 64
 MAX_CLASSES = 100_000
-
-
-@attrs.frozen
-class Prediction:
-    """The answer for one photo.
-
-    Args:
-        source: The file, or the place of the photo among those asked about.
-        class_name: The most probable class.
-        probability: Its probability, in [0, 1].
-        top: The most probable classes with their probabilities, five at most, best first.
-    """
-
-    source: str
-    class_name: str
-    probability: float
-    top: tuple[tuple[str, float], ...]
 
 
 class CarClassifier:
@@ -176,15 +159,15 @@ class CarClassifier:
             NotFittedError: Nothing was trained or loaded.
         """
         probabilities = self.predict_proba(photos)
-        return [self._prediction(source, row) for source, row in zip(_sources(photos), probabilities, strict=True)]
+        return [best_classes(source, row, self.class_names) for source, row in zip(sources(photos), probabilities, strict=True)]
 
     def predict_proba(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
         """Give the probability of every class: float32, shape `(n_photos, n_classes)`."""
-        return _softmax(_answer(self.model, self._chunks(photos)))
+        return softmax(answer(self.model, self._chunks(photos)))
 
     def embed(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
         """Give the pooled features of each photo at unit length: float32, shape `(n_photos, dim)`."""
-        features = _answer(self._network.features, self._chunks(photos))
+        features = answer(self._network.features, self._chunks(photos))
         return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12))
 
     def evaluate(self, test: ImageDataset) -> ClassificationReport:
@@ -199,7 +182,7 @@ class CarClassifier:
         known = test.with_class_names(self.class_names)
         photos = load_photos(known, image_size=self.config.image_size, resize=self.config.resize)
         report = classification_report(
-            _softmax(_answer(model, photos.chunks(BATCH))),
+            softmax(answer(model, photos.chunks(BATCH))),
             photos.labels,
             class_names=self.class_names,
             groups=[known[int(i)].group for i in photos.kept],
@@ -265,11 +248,6 @@ class CarClassifier:
             return load_photos(photos, image_size=size, resize=resize, on_error="raise").chunks(BATCH)
         return photo_chunks(as_photos(photos), BATCH, image_size=size, resize=resize)
 
-    def _prediction(self, source: str, row: np.ndarray) -> Prediction:
-        best = np.argsort(-row, kind="stable")[:TOP]
-        top = tuple((self.class_names[i], float(row[i])) for i in best)
-        return Prediction(source, *top[0], top)
-
 
 class PartClassifier(CarClassifier):
     """Tells which part of a car a photo shows. A `CarClassifier` in all but the paper's configuration."""
@@ -288,20 +266,3 @@ class PartClassifier(CarClassifier):
         Source: Sardrod and Omidvar, section III.A.
         """
         return cls(backbone, weights=None, head="paper", loss=loss, image_size=(224, 224), normalization="unit")
-
-
-def _answer(model: keras.Model, chunks: Iterable[np.ndarray]) -> np.ndarray:
-    """Run a model over chunks of photos."""
-    answers = [model.predict_on_batch(chunk) for chunk in chunks]
-    return np.concatenate(answers).astype(np.float32) if answers else np.zeros((0, int(model.output.shape[-1])), np.float32)
-
-
-def _softmax(logits: np.ndarray) -> np.ndarray:
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
-
-
-def _sources(photos: "Photo | Sequence[Photo] | ImageDataset") -> list[str]:
-    """Name each photo: its file, or its place."""
-    items = [sample.path for sample in photos.samples] if isinstance(photos, ImageDataset) else as_photos(photos)
-    return [str(item) if isinstance(item, str | Path) else f"photo {i}" for i, item in enumerate(items)]

@@ -3,20 +3,17 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from car_recog.cli.options import add_common_flags, add_size_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, progress, say, show_json, show_table
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_table
 from car_recog.cli.sides import is_compcars
 from car_recog.data.cache import PhotoCache, clear_cache, list_cache
 from car_recog.data.folders import find_photos
 from car_recog.data.images import check_resize
-from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, ImageDecodeError
+from car_recog.progress import progress_bar
 from car_recog.storage import CACHE_VARIABLE, cache_folder
-
-if TYPE_CHECKING:
-    from car_recog.network import NetworkConfig
 
 _DESCRIPTION = f"Photos are decoded once, for all runs. The cache lies in the folder that {CACHE_VARIABLE} names, or in the user's own."
 
@@ -46,10 +43,10 @@ def run_list(args: argparse.Namespace) -> int:
         show_json({"folder": str(cache_folder()), "entries": held})
     elif entries:
         show_table(("kind", "photos", "size"), [(entry.kind, entry.n_photos, worded_size(entry.n_bytes)) for entry in entries])
-        say("")
-        say(f"In {cache_folder()}; `car-recog cache clear` removes all.")
+        show_line("")
+        show_line(f"In {cache_folder()}; `car-recog cache clear` removes all.")
     else:
-        say(f"The cache in {cache_folder()} is empty.")
+        show_line(f"The cache in {cache_folder()} is empty.")
     return FINE
 
 
@@ -61,14 +58,14 @@ def run_build(args: argparse.Namespace) -> int:
     if not paths:
         raise DataError(f"No photos below '{root}'.")
     size = (args.image_size[0], args.image_size[1])
-    broken = _decode(paths, size, args.resize)
+    broken = decode_into_cache(paths, size, args.resize)
     for error in broken:
         note(f"warning: {error}")
     if args.json:
         show_json({"folder": str(cache_folder()), "n_photos": len(paths) - len(broken), "broken": [str(error) for error in broken]})
     else:
         left_out = f"; {len(broken):,} could not be decoded" if broken else ""
-        say(f"{len(paths) - len(broken):,} photos are in the cache at {size[0]} x {size[1]} pixels ({args.resize}){left_out}.")
+        show_line(f"{len(paths) - len(broken):,} photos are in the cache at {size[0]} x {size[1]} pixels ({args.resize}){left_out}.")
     return FOUND_PROBLEMS if broken else FINE
 
 
@@ -78,18 +75,13 @@ def run_clear(args: argparse.Namespace) -> int:
     if args.json:
         show_json({"folder": str(cache_folder()), "n_bytes_freed": freed})
     else:
-        say(f"Removed {worded_size(freed)} from {cache_folder()}.")
+        show_line(f"Removed {worded_size(freed)} from {cache_folder()}.")
     return FINE
 
 
-def decode_into_cache(data: ImageDataset, config: "NetworkConfig") -> None:
-    """Decode the photos of a dataset as a network takes them, so that what follows finds them. Broken photos are left to it, too."""
-    _decode([sample.path for sample in data.samples if sample.path], config.image_size, config.resize)
-
-
-def _decode(paths: Sequence[Path], image_size: tuple[int, int], resize: str) -> list[ImageDecodeError]:
+def decode_into_cache(paths: Sequence[Path], image_size: tuple[int, int], resize: str) -> list[ImageDecodeError]:
     """Decode the photos that the cache lacks, with a bar. Returns the errors of those that cannot be decoded."""
-    with progress(f"decoding {len(paths):,} photos", len(paths)) as advance:
+    with progress_bar("decoding", len(paths)) as advance:
         places = PhotoCache(image_size, resize).place(paths, on_photo=advance)
     return [place for place in places if isinstance(place, ImageDecodeError)]
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from car_recog.cli.options import add_common_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, say, show_json, watched_warnings
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, watched_warnings
 from car_recog.cli.sides import Sides
 from car_recog.cli.startup import check_plots, load_keras
 from car_recog.cli.train import Trained, train_and_judge
@@ -21,7 +21,7 @@ from car_recog.errors import TrainingError
 from car_recog.training.recipe import Phase, Recipe
 
 if TYPE_CHECKING:
-    from car_recog.classifier import Prediction
+    from car_recog.prediction import Prediction
 
 N_PHOTOS = 1600
 N_EPOCHS = 30
@@ -68,15 +68,15 @@ class Demo:
         folder, answer = self.trained.folder, self.answer
         verdict = "right" if answer.class_name == self.true_class else f"wrong, it is a {self.true_class}"
         n_classes = len(self.trained.report.class_names) if self.trained.report else 0
-        say("")
-        say(f"Guessing would be right once in {n_classes} times. The photos are drawn: real ones are harder.")
-        say(f"Loaded again, it calls {answer.source}")
-        say(f"  {answer.class_name} with probability {answer.probability:.3f}: {verdict}.")
-        say(f"{self.seconds:.0f} s in all. Try next:")
+        show_line("")
+        show_line(f"Guessing would be right once in {n_classes} times. The photos are drawn: real ones are harder.")
+        show_line(f"Loaded again, it calls {answer.source}")
+        show_line(f"  {answer.class_name} with probability {answer.probability:.3f}: {verdict}.")
+        show_line(f"{self.seconds:.0f} s in all. Try next:")
         bundle, photos = quote(str(folder / "bundle")), quote(str(folder / "photos"))
-        say(f"  car-recog predict {bundle} {quote(answer.source)} --top 3")
-        say(f"  car-recog evaluate {bundle} {photos}")
-        say("  car-recog train parts YOUR_PHOTOS")
+        show_line(f"  car-recog predict {bundle} {quote(answer.source)} --top 3")
+        show_line(f"  car-recog evaluate {bundle} {photos}")
+        show_line("  car-recog train parts YOUR_PHOTOS")
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:

@@ -2,14 +2,18 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from car_recog.cli.cache import decode_into_cache
 from car_recog.cli.options import add_common_flags, add_data_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, say, show_json, show_report, watched_warnings
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_report, watched_warnings
 from car_recog.cli.sides import SIDES, has_official_split, read_side
 from car_recog.cli.startup import check_plots, load_keras
-from car_recog.cli.train import write_report
+from car_recog.data.samples import ImageDataset
+
+if TYPE_CHECKING:
+    from car_recog.classifier import CarClassifier
+    from car_recog.evaluation.classification import ClassificationReport
 
 _DESCRIPTION = (
     "Judge a saved classifier. With the data flags of its training, --side test judges exactly the photos that the training left out."
@@ -40,17 +44,30 @@ def run(args: argparse.Namespace) -> int:
 
     classifier = load_classifier(args.bundle)
     with watched_warnings() as problems:
-        decode_into_cache(data, classifier.config)
-        note(f"judging {len(data):,} photos")
-        report = classifier.evaluate(data)
+        report = judge(classifier, data)
     if args.out is not None:
         write_report(report, args.out)
     if args.json:
         show_json({"bundle": str(args.bundle), "data": args.data, "side": side, "report": report.to_dict()})
     else:
         show_report(report)
-        say("")
-        say(f"{report.n_photos:,} photos ({side}) of {args.data}.")
+        show_line("")
+        show_line(f"{report.n_photos:,} photos of {args.data}, side: {side}.")
         if args.out is not None:
-            say(f"In {args.out}: confusion.png, report.json, report.md")
+            show_line(f"{args.out} holds confusion.png, report.json and report.md.")
     return FOUND_PROBLEMS if problems else FINE
+
+
+def judge(classifier: "CarClassifier", data: ImageDataset) -> "ClassificationReport":
+    """Evaluate a classifier and say so, with a bar while photos are decoded."""
+    paths = [sample.path for sample in data.samples if sample.path is not None]
+    decode_into_cache(paths, classifier.config.image_size, classifier.config.resize)
+    note(f"judging {len(data):,} photos")
+    return classifier.evaluate(data)
+
+
+def write_report(report: "ClassificationReport", folder: Path) -> None:
+    """Write `report.json`, `report.md` and `confusion.png`."""
+    report.to_json(folder / "report.json")
+    report.to_markdown(folder / "report.md")
+    report.plot(folder)

@@ -3,13 +3,12 @@
 import json
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TextIO
 
 from rich import box
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
 
@@ -23,7 +22,7 @@ BAD_USE = 2
 _WIDE = 10_000
 
 
-def say(text: str) -> None:
+def show_line(text: str) -> None:
     """Print a line of the result."""
     print(text)
 
@@ -40,7 +39,7 @@ def show_error(message: str) -> None:
 
 def show_json(value: object) -> None:
     """Print a value as one JSON document."""
-    say(json.dumps(value, indent=1))
+    show_line(json.dumps(value, indent=1))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -100,28 +99,9 @@ def show_report(report: "ClassificationReport") -> None:
     figures += [("macro F1", "macro_f1", report.macro_f1)]
     rows = [(name, value, "{:.3f} to {:.3f}".format(*report.intervals[key])) for name, key, value in figures]
     show_table(("figure", "value", "95 % interval"), rows)
-    say("")
+    show_line("")
     scores = [(name, s.precision, s.recall, s.f1, s.support) for name, s in report.per_class.items()]
     show_table(("class", "precision", "recall", "F1", "photos"), scores)
-
-
-@contextmanager
-def progress(task: str, n_steps: int, *, is_shown: bool = True) -> Iterator[Callable[[int], None]]:
-    """Show a bar on the error output where that is a terminal.
-
-    Args:
-        task: What is being done.
-        n_steps: When it is done.
-        is_shown: False shows none, for commands whose results go to the same terminal meanwhile.
-
-    Yields:
-        A function that takes the number of steps just done.
-    """
-    console = Console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=console, transient=True, disable=not (is_shown and console.is_terminal)) as bar:
-        number = bar.add_task(task, total=n_steps)
-        yield lambda n_done: bar.advance(number, n_done)
 
 
 @contextmanager

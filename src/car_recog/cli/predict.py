@@ -16,11 +16,12 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
 from car_recog.cli.options import add_common_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, progress, say
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_line
 from car_recog.cli.startup import load_keras
 from car_recog.data.folders import find_photos
 from car_recog.data.images import decode
 from car_recog.errors import DataError, ImageDecodeError, OptionError
+from car_recog.progress import progress_bar
 from car_recog.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -62,8 +63,8 @@ def run(args: argparse.Namespace) -> int:
     form = _form(args)
     paths = _find(args.photos)
     load_keras()
-    from car_recog.classifier import TOP
     from car_recog.loading import load_classifier
+    from car_recog.prediction import TOP
 
     if not 1 <= args.top <= TOP:
         raise OptionError(f"--top must lie in 1 to {TOP}; got {args.top}.")
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
     def watched() -> Iterator[Answer]:
         nonlocal broken
         has_bar = args.out is not None or not sys.stdout.isatty()
-        with progress("photos", len(paths), is_shown=has_bar) as advance:
+        with progress_bar("photos", len(paths), is_shown=has_bar) as advance:
             for answer in answers(classifier, paths, top=args.top):
                 if answer.error:
                     broken += 1
@@ -85,7 +86,7 @@ def run(args: argparse.Namespace) -> int:
         _WRITERS[form](watched(), stream, classifier=classifier, paths=paths, top=args.top)
     if args.out is not None:
         left_out = f"; {broken:,} of them could not be decoded" if broken else ""
-        say(f"{args.out}: {len(paths):,} photos{left_out}.")
+        show_line(f"{args.out}: {len(paths):,} photos{left_out}.")
     return FOUND_PROBLEMS if broken else FINE
 
 

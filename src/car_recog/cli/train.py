@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from car_recog.cli.cache import decode_into_cache
+from car_recog.cli.evaluate import judge, write_report
 from car_recog.cli.options import add_common_flags, add_data_flags, add_network_flags, add_training_flags, network_arguments
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, say, show_json, show_report, watched_warnings
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_report, watched_warnings
 from car_recog.cli.sides import Sides, read_sides
 from car_recog.cli.startup import check_plots, load_keras
 from car_recog.errors import OptionError
@@ -35,7 +35,7 @@ class Trained:
         folder: The run folder.
         counts: Number of photos by side.
         n_epochs: Passes over the training side.
-        seconds: Of decoding and training.
+        seconds: Of the training, decoding included.
         report: The figures of the test side; None without one.
     """
 
@@ -59,11 +59,11 @@ class Trained:
     def tell(self) -> None:
         """Print the figures and where everything lies."""
         if self.report is not None:
-            say("")
+            show_line("")
             show_report(self.report)
-        say("")
-        say(f"Trained {self.n_epochs} epochs in {self.seconds:.0f} s. {self.folder} holds:")
-        say(f"  {', '.join(path.name for path in sorted(self.folder.iterdir()))}")
+        show_line("")
+        show_line(f"Trained {self.n_epochs} epochs in {self.seconds:.0f} s. {self.folder} holds:")
+        show_line(f"  {', '.join(path.name for path in sorted(self.folder.iterdir()))}")
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -97,7 +97,7 @@ def run(args: argparse.Namespace) -> int:
         show_json({**trained.to_dict(), "problems": problems})
     else:
         trained.tell()
-        say(f"Ask it: car-recog predict {quote(str(folder / 'bundle'))} PHOTO...")
+        show_line(f"Ask it: car-recog predict {quote(str(folder / 'bundle'))} PHOTO...")
     return FOUND_PROBLEMS if problems else FINE
 
 
@@ -129,22 +129,11 @@ def train_and_judge(
     n_classes = len(sides.train.class_names)
     note(f"{n_classes} classes; photos: {counts['train']:,} to train, {counts['val']:,} to validate, {counts['test']:,} to test")
     start = time.perf_counter()
-    for side in named.values():
-        if side is not None:
-            decode_into_cache(side, classifier.config)
     history = classifier.fit(sides.train, sides.val, recipe=recipe, seed=seed, run_folder=folder, on_error=on_error)
     seconds = time.perf_counter() - start
     report = None
     if sides.test is not None:
-        note(f"judging {counts['test']:,} photos")
-        report = classifier.evaluate(sides.test)
+        report = judge(classifier, sides.test)
         write_report(report, folder)
         classifier.save(folder / "bundle")  # once more: with the evaluation in its card
     return Trained(folder, counts, len(history), seconds, report)
-
-
-def write_report(report: "ClassificationReport", folder: Path) -> None:
-    """Write `report.json`, `report.md` and `confusion.png`."""
-    report.to_json(folder / "report.json")
-    report.to_markdown(folder / "report.md")
-    report.plot(folder)

@@ -176,7 +176,7 @@ def _turn_upright(image: Image.Image) -> Image.Image:
     `ImageOps.exif_transpose` also writes all other tags anew, which fails where one is odd and would leave the photo lying.
     """
     try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation))
+        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # whatever is wrong with the metadata of a stranger's file, its pixels are good
         return image
     return image if turn is None else image.transpose(turn)

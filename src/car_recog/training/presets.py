@@ -10,21 +10,13 @@ FINETUNE = Recipe(
     phases=[
         Phase(
             name="finetune",
-            photos_seen=48_000,
+            photos_seen=36_000,
             min_epochs=5,
             train_scale=0.85,
             learning_rate=2e-3,
             weight_decay=0.05,
             global_clip_norm=5.0,
-            augmentation={
-                "flip": 0.5,
-                "crop_area": 0.5,
-                "brightness": 0.3,
-                "contrast": 0.3,
-                "saturation": 0.3,
-                "erasing": 0.25,
-                "mixup": 0.2,
-            },
+            augmentation={"flip": 0.5, "crop_area": 0.5, "brightness": 0.3, "contrast": 0.3, "saturation": 0.3},
         )
     ],
 )
