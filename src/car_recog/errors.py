@@ -16,6 +16,10 @@ class ImageDecodeError(CarRecogError, ValueError):
     """A photo cannot be decoded; the message names the file and the reason."""
 
 
+class CacheFullError(CarRecogError, OSError):
+    """The disk has no space for decoded photos."""
+
+
 class UnknownNameError(CarRecogError, LookupError):
     """A name stands in no table; the message suggests the nearest one."""
 

@@ -1,5 +1,6 @@
 """The cache among broken photos, killed runs and damaged files."""
 
+import errno
 import os
 import sys
 import time
@@ -12,7 +13,7 @@ from PIL import Image
 from car_recog.data import cache
 from car_recog.data.cache import PhotoCache, list_cache
 from car_recog.data.images import decode
-from car_recog.errors import ImageDecodeError, OptionError
+from car_recog.errors import CacheFullError, ImageDecodeError, OptionError
 
 SIZE = (6, 8)
 
@@ -203,3 +204,29 @@ def test_a_file_that_another_process_finishes_meanwhile_is_no_fault(photos, root
     (packs(root)[0].parent / ".part-gone.npy").symlink_to("nowhere.npy")
 
     assert np.array_equal(load(root, photos), plain(photos))
+
+
+def test_a_full_disk_is_told_before_any_photo_is_decoded(photos, root, decoded, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
+
+    with pytest.raises(CacheFullError, match=r"No space for 0 MiB of decoded photos in '.*'. Free some"):
+        load(root, photos)
+    assert decoded == []
+    assert not [path for path in root.rglob("*") if path.is_file()]
+
+
+def test_pixels_whose_keys_were_never_written_are_swept_after_a_day(photos, root):
+    load(root, photos[:3])
+    orphan, young = (packs(root)[0].with_name(f"{name}.npy") for name in ("old", "young"))
+    for path in (orphan, young):
+        path.touch()
+    os.utime(orphan, (time.time() - 2 * 24 * 3600,) * 2)
+
+    load(root, photos)
+
+    assert not orphan.exists()
+    assert young.exists()
+    assert len(packs(root)) == 2

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from car_recog.data.folders import FolderDataset
+from car_recog.data import splits
 from car_recog.data.splits import split_indices
 from car_recog.errors import DataError
 
@@ -188,3 +189,13 @@ def test_crops_of_one_street_photo_stay_on_one_side_and_the_shares_hold(shared):
         counts = side.class_counts()
         for name, n in data.class_counts().items():
             assert counts[name] / n == pytest.approx(share, abs=0.05), name
+
+
+def test_another_deal_is_tried_where_one_leaves_a_class_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    labels, groups = np.array([0, 0, 1, 1]), ["a", "b", "a", "b"]
+    deals = iter([np.array([0, 0]), np.array([1, 0])])
+    monkeypatch.setattr(splits, "_deal_groups", lambda *_: next(deals))
+
+    first, second = splits.split_indices(labels, (0.5, 0.5), class_names=["door", "wheel"], groups=groups)
+
+    assert (first.tolist(), second.tolist()) == ([1, 3], [0, 2])

@@ -5,6 +5,8 @@ keys are there, which are written last, so a killed run leaves nothing that coul
 processes may read and add at the same time.
 """
 
+import errno
+import os
 import shutil
 import time
 import uuid
@@ -16,9 +18,9 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from car_recog.data.images import DECODER_VERSION, decode
-from car_recog.errors import ImageDecodeError
-from car_recog.storage import atomic_file, cache_folder, content_hash
+from car_recog.data.images import DECODER_VERSION, decode, read_file
+from car_recog.errors import CacheFullError, ImageDecodeError
+from car_recog.storage import CACHE_VARIABLE, atomic_file, cache_folder, content_hash
 
 _KEY = np.dtype("V16")
 _ORPHAN_SECONDS = 24 * 3600
@@ -101,6 +103,7 @@ class PhotoCache:
         work = list(missing.items())
         with atomic_file(self.folder / f"{name}.npy") as part:
             pixels = np.lib.format.open_memmap(part, "w+", np.uint8, (len(work), *self.image_size, 3))
+            _reserve(part)
 
             def fill(row: int, pixels: np.ndarray = pixels) -> None:
                 key, path = work[row]
@@ -127,10 +130,25 @@ class PhotoCache:
     def _sweep(self) -> None:
         """Remove what killed runs left a day ago or earlier."""
         old = time.time() - _ORPHAN_SECONDS
-        for path in self.folder.glob(".part-*"):
+        for path in (*self.folder.glob(".part-*"), *self.folder.glob("*.npy")):
+            is_whole = path.name.endswith(".keys.npy") or path.with_suffix(".keys.npy").exists()
             with suppress(FileNotFoundError):  # another process has just finished it
-                if path.stat().st_mtime < old:
+                if not is_whole and path.stat().st_mtime < old:
                     path.unlink()
+
+
+def _reserve(path: Path) -> None:
+    """Take the disk space of a file now: a full disk met later, through the memory map, would end the process."""
+    if not hasattr(os, "posix_fallocate"):
+        return
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        try:
+            os.posix_fallocate(file.fileno(), 0, size)
+        except OSError as error:
+            if error.errno == errno.ENOSPC:
+                advice = f"Free some (`car-recog cache clear`), or set {CACHE_VARIABLE} to a folder on another disk."
+                raise CacheFullError(f"No space for {size // 2**20} MiB of decoded photos in '{path.parent}'. {advice}") from error
 
 
 def _read_packs(folder: Path, seen: Container[str] = ()) -> Iterator[tuple[str, np.ndarray, np.ndarray]]:
@@ -149,7 +167,9 @@ def _read_packs(folder: Path, seen: Container[str] = ()) -> Iterator[tuple[str, 
 
 def _key_of(path: Path) -> "bytes | ImageDecodeError":
     try:
-        return content_hash(path.read_bytes())
+        return content_hash(read_file(path))
+    except ImageDecodeError as error:
+        return error
     except OSError as error:
         return ImageDecodeError(f"Cannot decode '{path}': {error.strerror or error}.")
 

@@ -120,7 +120,7 @@ def _open(photo: Photo) -> Image.Image:
     if isinstance(photo, Image.Image):
         image = photo
     else:
-        raw = _read(Path(photo)) if isinstance(photo, str | Path) else photo
+        raw = read_file(Path(photo)) if isinstance(photo, str | Path) else photo
         if not isinstance(raw, bytes | bytearray | memoryview):
             raise ImageDecodeError(f"Cannot decode {describe(photo)}: expected a path, bytes, an array or a Pillow image.")
         if not len(raw):
@@ -135,7 +135,8 @@ def _open(photo: Photo) -> Image.Image:
     return image.copy() if isinstance(photo, Image.Image) else image
 
 
-def _read(path: Path) -> bytes:
+def read_file(path: Path) -> bytes:
+    """Read a file of at most 256 MiB."""
     if path.is_dir():
         raise ImageDecodeError(f"Cannot decode '{path}': it is a folder.")
     with path.open("rb") as file:

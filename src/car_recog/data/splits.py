@@ -6,6 +6,8 @@ import numpy as np
 
 from car_recog.errors import DataError
 
+_DEALS = 20
+
 
 def split_indices(
     labels: np.ndarray,
@@ -48,7 +50,11 @@ def split_indices(
         side_of = _cut_classes(labels, fractions, rng)
     else:
         members = _members(keys)
-        side_of = _deal_groups(labels, members, fractions, rng, class_names)
+        # Where classes share groups a deal may leave a class out although another order would not.
+        for _ in range(_DEALS):
+            side_of = _deal_groups(labels, members, fractions, rng, class_names)
+            if not len(_lacking(labels, members, side_of, len(fractions))):
+                break
     _check_every_class(labels, members, side_of, len(fractions), class_names)
     return [np.sort(np.concatenate([members[g] for g in np.flatnonzero(side_of == side)])) for side in range(len(fractions))]
 
@@ -113,22 +119,29 @@ def _deal_groups(
     return side_of
 
 
+def _lacking(labels: np.ndarray, members: list[np.ndarray], side_of: np.ndarray, n_sides: int) -> np.ndarray:
+    """Find the classes that are not on every side."""
+    present = np.zeros((n_sides + 1, labels.max() + 1), bool)
+    for group, side in zip(members, side_of, strict=True):
+        present[side, labels[group]] = True
+    return np.flatnonzero(present.any(axis=0) & ~present[:n_sides].all(axis=0))
+
+
 def _check_every_class(
     labels: np.ndarray, members: list[np.ndarray], side_of: np.ndarray, n_sides: int, class_names: Sequence[str]
 ) -> None:
-    counts = np.zeros((n_sides + 1, len(class_names)), int)
-    n_groups = np.zeros(len(class_names), int)
+    lacking = _lacking(labels, members, side_of, n_sides)
+    if not len(lacking):
+        return
+    photo_sides = np.empty(len(labels), int)
     for group, side in zip(members, side_of, strict=True):
-        np.add.at(counts[side], labels[group], 1)
-        n_groups[np.unique(labels[group])] += 1
-    lacking = np.flatnonzero((counts[:n_sides] == 0).any(axis=0) & (n_groups > 0))
-    if len(lacking):
-        rows = [
-            f"  {class_names[c]}: {counts[:, c].sum()} photos in {n_groups[c]} groups, sides would get {counts[:n_sides, c].tolist()}"
-            for c in lacking[:20]
-        ]
-        raise DataError(
-            f"Too few photos of {len(lacking)} classes to put one on each of {n_sides} sides:\n" + "\n".join(rows) + "\n"
-            "Add photos of these classes, leave the classes out, or split into fewer sides."
-        )
-
+        photo_sides[group] = side
+    rows = []
+    for c in lacking[:20]:
+        counts = np.bincount(photo_sides[labels == c], minlength=n_sides)[:n_sides].tolist()
+        n_groups = sum(c in labels[group] for group in members)
+        rows.append(f"  {class_names[c]}: {(labels == c).sum()} photos in {n_groups} groups, sides would get {counts}")
+    raise DataError(
+        f"Too few photos of {len(lacking)} classes to put one on each of {n_sides} sides:\n" + "\n".join(rows) + "\n"
+        "Add photos of these classes, leave the classes out, or split into fewer sides."
+    )
