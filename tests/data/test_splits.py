@@ -5,8 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from car_recog.data.folders import FolderDataset
 from car_recog.data import splits
+from car_recog.data.folders import FolderDataset
 from car_recog.data.splits import split_indices
 from car_recog.errors import DataError
 
