@@ -43,6 +43,7 @@ VARIANTS = {
     "no_flip": vary(augmentation=augmentation(flip=0.0)),
     "erasing": vary(augmentation=augmentation(erasing=0.25)),
     "mixup": vary(augmentation=augmentation(mixup=0.2)),
+    "erasing_mixup": vary(augmentation=augmentation(erasing=0.25, mixup=0.2)),
     "rate_1e-3": vary(learning_rate=1e-3),
     "rate_3e-4_constant": vary(learning_rate=3e-4, schedule="constant"),
     "no_decay": vary(weight_decay=0.0),

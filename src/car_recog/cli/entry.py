@@ -32,6 +32,7 @@ class Parser(argparse.ArgumentParser):
 def build_parser() -> Parser:
     """Build the parser of the whole command line."""
     parser = Parser(prog="car-recog", description="Recognise cars in photos.", epilog=_EPILOG, allow_abbrev=False)
+    parser.set_defaults(json=False, debug=False)
     parser.add_argument("--version", action="version", version=f"car-recog {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for add in (add_demo, add_train, add_evaluate, add_predict, add_backbones, add_cache):
@@ -50,9 +51,9 @@ def main(argv: Sequence[str] | None = None) -> int:
 
     Example:
         >>> main(["backbones", "tiny*"])
-        name      size   smallest  weights  offered by  normalization  licence  source
-        ──────────────────────────────────────────────────────────────────────────────────
-        tiny_cnn  96x96  16x16     none     car-recog   to [-1, 1]     MIT      car-recog
+        name       size    smallest   weights   offered by   normalization   licence   source
+        ────────────────────────────────────────────────────────────────────────────────────────
+        tiny_cnn   96x96   16x16      none      car-recog    to [-1, 1]      MIT       car-recog
         0
     """
     for stream in (sys.stdout, sys.stderr):

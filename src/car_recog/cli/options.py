@@ -7,9 +7,9 @@ from typing import Any
 
 
 def add_common_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of every command."""
-    parser.add_argument("--json", action="store_true", help="print one JSON document instead of text")
-    parser.add_argument("--debug", action="store_true", help="show where in the code an error arose")
+    """Add the flags of every command; the parser of the whole command line holds their defaults."""
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document instead of text")
+    parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where in the code an error arose")
 
 
 def add_data_flags(parser: argparse.ArgumentParser) -> None:

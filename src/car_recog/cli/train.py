@@ -59,7 +59,7 @@ class Trained:
     def tell(self) -> None:
         """Print the figures and where everything lies."""
         if self.report is not None:
-            show_line("")
+            note("")
             show_report(self.report)
         show_line("")
         show_line(f"Trained {self.n_epochs} epochs in {self.seconds:.0f} s. {self.folder} holds:")

@@ -1,0 +1,57 @@
+"""The Python of README and docs runs as it stands there, on small drawn photos and with a small network in place of the large one."""
+
+import re
+from pathlib import Path
+
+import attrs
+import pytest
+
+from car_recog.backbones import registry
+from car_recog.data.synthetic import draw_compcars
+from car_recog.training import presets
+
+ROOT = Path(__file__).parents[1]
+PAGES = ["README.md", *(f"docs/{name}.md" for name in ("index", "first-steps", "backbones", "losses", "training"))]
+SMALL = '"tiny_cnn", weights=None, image_size=(32, 32)'
+STAND_INS = {
+    'backbone="resnet50", image_size=(224, 224)': SMALL,
+    'backbone="resnet50"': SMALL,
+    '.paper("resnet50", loss="focal").fit': '("tiny_cnn", weights=None, head="paper", loss="focal", image_size=(32, 32)).fit',
+    'check_backbone("street_net")': 'check_backbone("tiny_cnn")',
+}
+
+
+def blocks(page: Path) -> list[str]:
+    return re.findall(r"^```python\n(.*?)^```", page.read_text("utf-8"), flags=re.MULTILINE | re.DOTALL)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with what the pages speak of: photos in class folders, a CompCars tree, two new photos."""
+    root = draw_compcars(tmp_path / "CompCars", n_models=2, n_part_photos=96, n_car_photos=20, n_pairs=4, image_size=(32, 40))
+    for number, path in enumerate(sorted((root / "data" / "part").rglob("*.jpg"))):
+        copy = tmp_path / "photos" / f"part_{path.parent.name}" / f"photo{number}_0.jpg"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    for name in ("new.jpg", "other.jpg", "photo.jpg"):
+        (tmp_path / name).write_bytes(path.read_bytes())
+    monkeypatch.chdir(tmp_path)
+    for table in ("_things", "_owners"):  # a page registers a backbone
+        monkeypatch.setattr(registry._TABLE, table, dict(getattr(registry._TABLE, table)))
+    return tmp_path
+
+
+@pytest.mark.filterwarnings("ignore:Training has collapsed")
+@pytest.mark.parametrize("page", PAGES)
+def test_the_code_of_a_page_runs(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, recipe in presets._NAMED["classifier"].items():
+        short = attrs.evolve(recipe, phases=[attrs.evolve(phase, epochs=1, photos_seen=None) for phase in recipe.phases])
+        monkeypatch.setitem(presets._NAMED["classifier"], name, short)
+    found = blocks(ROOT / page)
+    assert found
+
+    names: dict[str, object] = {}
+    for code in found:
+        for large, small in STAND_INS.items():
+            code = code.replace(large, small)
+        exec(compile(code, page, "exec"), names)
