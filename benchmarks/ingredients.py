@@ -44,6 +44,8 @@ VARIANTS = {
     "erasing": vary(augmentation=augmentation(erasing=0.25)),
     "mixup": vary(augmentation=augmentation(mixup=0.2)),
     "erasing_mixup": vary(augmentation=augmentation(erasing=0.25, mixup=0.2)),
+    "smaller_crops": vary(augmentation=augmentation(crop_area=0.25)),
+    "strong": vary(augmentation=augmentation(crop_area=0.35, erasing=0.25, mixup=0.2)),
     "rate_1e-3": vary(learning_rate=1e-3),
     "rate_3e-4_constant": vary(learning_rate=3e-4, schedule="constant"),
     "no_decay": vary(weight_decay=0.0),

@@ -9,6 +9,7 @@ import pytest
 
 from car_recog import CarClassifier, PartClassifier
 from car_recog.cli import predict
+from car_recog.data import pipeline
 from car_recog.data.images import decode
 from car_recog.errors import BundleError
 from car_recog.loading import load_classifier
@@ -147,7 +148,7 @@ def test_photos_are_decoded_only_as_they_are_needed(bundle, door, monkeypatch):
         return decode(path, **fit)
 
     monkeypatch.setattr(predict, "CHUNK", 2)
-    monkeypatch.setattr(predict, "decode", count)
+    monkeypatch.setattr(pipeline, "decode", count)
     answers = predict.answers(PartClassifier.load(bundle), [door] * 100, top=1)
     next(answers)
     answers.close()

@@ -152,7 +152,7 @@ def test_missing_matplotlib_shows_before_the_training(run, photos, tmp_path, mon
 def test_real_parts_are_told_apart_after_few_epochs(run, shared, tmp_path):
     weights = shared / "weights" / "mobilenet_2_5_224_tf_no_top.h5"
     network = ("--backbone", "mobilenet", "--backbone-options", "alpha=0.25", "--weights", weights, "--image-size", 128, 128)
-    training = ("--epochs", 2, "--group-pattern", ".*(?=_)", "--run-folder", tmp_path / "run")
+    training = ("--epochs", 4, "--group-pattern", ".*(?=_)", "--run-folder", tmp_path / "run")
 
     done = run("train", "parts", shared / "data" / "parts", *network, *training, "--json")
 

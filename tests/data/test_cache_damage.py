@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from PIL import Image
 
 from car_recog.data import cache
 from car_recog.data.cache import PhotoCache, list_cache
@@ -16,35 +15,6 @@ from car_recog.data.images import decode
 from car_recog.errors import CacheFullError, ImageDecodeError, OptionError
 
 SIZE = (6, 8)
-
-
-@pytest.fixture
-def photos(tmp_path):
-    """Seven files of different pixels."""
-    rng = np.random.default_rng(4)
-    paths = [tmp_path / "photos" / f"{i}.png" for i in range(7)]
-    paths[0].parent.mkdir()
-    for path in paths:
-        Image.fromarray(rng.integers(0, 256, (9, 16, 3), np.uint8)).save(path)
-    return paths
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "cache"
-
-
-@pytest.fixture
-def decoded(monkeypatch):
-    """List the files that are decoded."""
-    names = []
-
-    def count(path, **options):
-        names.append(path.name)
-        return decode(path, **options)
-
-    monkeypatch.setattr(cache, "decode", count)
-    return names
 
 
 def load(root, paths, *, resize="stretch"):

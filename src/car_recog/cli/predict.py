@@ -5,8 +5,9 @@ import csv
 import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -19,7 +20,6 @@ from car_recog.cli.options import add_common_flags
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_line
 from car_recog.cli.startup import load_keras
 from car_recog.data.folders import find_photos
-from car_recog.data.images import decode
 from car_recog.errors import DataError, ImageDecodeError, OptionError
 from car_recog.progress import progress_bar
 from car_recog.storage import atomic_file
@@ -98,20 +98,16 @@ def answers(classifier: "CarClassifier", paths: Sequence[Path], *, top: int) -> 
         paths: The files.
         top: How many classes to name.
     """
+    from car_recog.data.pipeline import decode_ahead
+
     size, resize = classifier.config.image_size, classifier.config.resize
-    with ThreadPoolExecutor() as pool:
-
-        def start(first: int) -> list[Future[np.ndarray]]:
-            return [pool.submit(decode, path, image_size=size, resize=resize) for path in paths[first : first + CHUNK]]
-
-        ahead = start(0)
-        for first in range(0, len(paths), CHUNK):
-            now, ahead = ahead, start(first + CHUNK)
-            errors = [_error_of(photo) for photo in now]
-            good = [photo.result() for photo, error in zip(now, errors, strict=True) if error is None]
-            named = iter(classifier.predict(np.stack(good)) if good else [])
-            for path, error in zip(paths[first:], errors, strict=False):
-                yield Answer(str(path), next(named).top[:top]) if error is None else Answer(str(path), error=error)
+    left = iter(paths)
+    for chunk in decode_ahead(paths, CHUNK, image_size=size, resize=resize):
+        errors = [_error_of(photo) for photo in chunk]
+        good = [photo.result() for photo, error in zip(chunk, errors, strict=True) if error is None]
+        named = iter(classifier.predict(np.stack(good)) if good else [])
+        for path, error in zip(islice(left, len(chunk)), errors, strict=True):
+            yield Answer(str(path), next(named).top[:top]) if error is None else Answer(str(path), error=error)
 
 
 def _error_of(photo: "Future[np.ndarray]") -> str | None:

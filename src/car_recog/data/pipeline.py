@@ -176,11 +176,19 @@ def as_photos(photos: "Photo | Sequence[Photo]") -> list[Photo]:
 
 
 def photo_chunks(photos: Sequence[Photo], size: int, *, image_size: tuple[int, int], resize: str) -> Iterator[np.ndarray]:
-    """Decode photos by several threads, so many at a time; the next chunk is decoded while this one is used.
+    """Decode photos by several threads, so many at a time.
 
     Raises:
         ImageDecodeError: A photo cannot be decoded.
     """
+    for chunk in decode_ahead(photos, size, image_size=image_size, resize=resize):
+        yield np.stack([photo.result() for photo in chunk])
+
+
+def decode_ahead(
+    photos: Sequence[Photo], size: int, *, image_size: tuple[int, int], resize: str
+) -> Iterator[list[Future[np.ndarray]]]:
+    """Start decoding photos, so many at a time; the next chunk is decoded while this one is used."""
     with ThreadPoolExecutor() as pool:
 
         def start(first: int) -> list[Future[np.ndarray]]:
@@ -189,7 +197,7 @@ def photo_chunks(photos: Sequence[Photo], size: int, *, image_size: tuple[int, i
         ahead = start(0)
         for first in range(0, len(photos), size):
             now, ahead = ahead, start(first + size)
-            yield np.stack([photo.result() for photo in now])
+            yield now
 
 
 def to_tf(
