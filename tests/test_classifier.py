@@ -1,6 +1,7 @@
 """A classifier learns a toy in seconds, says so, and answers the same after a reload."""
 
 import json
+import sys
 import warnings
 from pathlib import Path
 
@@ -221,6 +222,16 @@ def test_several_phases_thaw_step_by_step() -> None:
 def test_what_cannot_be_is_refused_before_training(options: dict[str, object], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         new().fit(toy_data(8), verbose=False, **options)
+
+
+def test_a_training_is_kept_where_nothing_can_be_drawn(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    recipe = Recipe(phases=[Phase(epochs=2, learning_rate=0.03, schedule="constant")])
+
+    with pytest.warns(UserWarning, match=r"history.png was not drawn. Plots need matplotlib: pip install 'car-recog\[plots\]'"):
+        new().fit(toy_data(16), recipe=recipe, run_folder=tmp_path / "run", verbose=False)
+
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["bundle", "config.json", "history.csv"]
 
 
 def test_a_used_run_folder_is_refused(tmp_path: Path) -> None:

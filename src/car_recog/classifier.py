@@ -15,7 +15,7 @@ from car_recog.data.pipeline import as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import BundleError, NotFittedError
 from car_recog.evaluation.classification import ClassificationReport, classification_report
-from car_recog.fitting import Fit, fit_network
+from car_recog.fitting import Fit, fill_run_folder, fit_network
 from car_recog.losses.named import CLASSIFIER_LOSSES, classifier_loss
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.prediction import Prediction, answer, best_classes, softmax, sources
@@ -146,6 +146,7 @@ class CarClassifier:
         self._state, self.class_names, self._evaluation = (network, training), train.class_names, None
         if fit.run_folder is not None:
             self.save(fit.run_folder / "bundle")
+            fill_run_folder(fit.run_folder, self.config, training, history)
         return history
 
     def predict(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> list[Prediction]:

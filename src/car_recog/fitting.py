@@ -6,10 +6,10 @@ import platform
 import random
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import attrs
 import keras
@@ -68,8 +68,6 @@ def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tupl
         history = _Run(fit, network, loss, photos, validation, len(train.class_names)).run()
     seconds = time.perf_counter() - start
     facts = _facts(fit, train, photos, validation, history, seconds)
-    if fit.run_folder is not None:
-        _fill_run_folder(fit.run_folder, {"network": fit.config.to_dict(), "training": attrs.asdict(facts)}, history)
     return network, history, facts
 
 
@@ -212,8 +210,12 @@ def _facts(
     )
 
 
-def _fill_run_folder(folder: Path, config: dict[str, Any], history: History) -> None:
+def fill_run_folder(folder: Path, config: NetworkConfig, facts: TrainingFacts, history: History) -> None:
+    """Write history, configuration and curves of a training into its run folder."""
     history.to_csv(folder / "history.csv")
     with atomic_file(folder / "config.json") as part:
-        part.write_text(json.dumps(config, indent=1) + "\n", "utf-8")
-    plot_history(history.history, folder / "history.png")
+        part.write_text(json.dumps({"network": config.to_dict(), "training": attrs.asdict(facts)}, indent=1) + "\n", "utf-8")
+    try:
+        plot_history(history.history, folder / "history.png")
+    except OptionError as error:  # matplotlib is optional, the training is not
+        warnings.warn(f"history.png was not drawn. {error}", stacklevel=3)

@@ -151,7 +151,7 @@ def test_all_missing_photos_of_a_view_are_told_in_one_error(lay):
         "test_part_3.txt, line 4: missing photo '1/2/2010/3/gone2.jpg'",
         "test_part_8.txt, line 1: missing photo '1/2/2010/8/gone3.jpg'",
     ]
-    assert "parts(split=None) takes whatever is on disk" in message[-1]
+    assert "split=None (`--split random`) takes what is on disk" in message[-1]
 
 
 @pytest.mark.parametrize(

@@ -93,7 +93,7 @@ class CompCarsDataset:
                 if fault := self._fault(line, part_id):
                     faults.append(f"{list_file.name}, line {place}: {fault}")
                 photos.append(self._part_root / line)
-        _raise_faults(faults, self._part_root, "Restore the photos or correct the lists; parts(split=None) takes whatever is on disk.")
+        _raise_faults(faults, self._part_root, "Restore them or correct the lists; split=None (`--split random`) takes what is on disk.")
         return photos
 
     def _fault(self, line: str, part_id: int) -> str | None:
