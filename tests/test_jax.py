@@ -38,7 +38,6 @@ print(clf.evaluate(data).accuracy, len(history), clf.embed(photos[:2].astype("ui
 """
 
 
-@pytest.mark.slow
 def test_arrays_train_on_jax_without_tensorflow(tmp_path: Path) -> None:
     pytest.importorskip("jax")
 
