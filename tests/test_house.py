@@ -71,6 +71,15 @@ def test_every_public_name_loads_and_is_documented() -> None:
         assert name.isupper() or name.startswith("_") or (thing.__doc__ or "").strip(), name
 
 
+def test_every_public_name_stands_in_the_reference() -> None:
+    reference = (Path(__file__).parents[1] / "docs" / "reference.md").read_text("utf-8")
+    directives = {line.rpartition(".")[2] for line in reference.splitlines() if line.startswith(":::")}
+
+    things = {name for name in car_recog.__all__ if not name.isupper() and not name.startswith("_")}
+    assert things - {"CarRecogError"} <= directives
+    assert "::: car_recog.errors" in reference
+
+
 def test_type_checkers_see_the_names_that_load() -> None:
     tree = ast.parse((SOURCE / "__init__.py").read_text("utf-8"))
     block = next(node for node in tree.body if isinstance(node, ast.If))
