@@ -100,9 +100,9 @@ class RandomView(BatchLayer):
         x = (ops.arange(width, dtype="float32")[None, None, :] + 0.5) / width - 0.5
         y = (ops.arange(height, dtype="float32")[None, :, None] + 0.5) / height - 0.5
         x, y = x * crop_width * columns * mirror, y * crop_height * rows
-        if self.rotation:  # without it columns do not depend on rows, and all that follows works on vectors
-            x, y = x * cosine - y * sine, x * sine + y * cosine
-        return _sample_bilinear(photos, y + (top + 0.5) * rows - 0.5, x + (left + 0.5) * columns - 0.5)
+        source_x = x * cosine - y * sine + (left + 0.5) * columns - 0.5
+        source_y = x * sine + y * cosine + (top + 0.5) * rows - 0.5
+        return _sample_bilinear(photos, source_y, source_x)
 
 
 def _sample_bilinear(photos: Any, y: Any, x: Any) -> Any:
