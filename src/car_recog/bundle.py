@@ -15,7 +15,7 @@ import h5py
 import keras
 
 from car_recog.errors import BundleError
-from car_recog.storage import atomic_folder, file_sha256
+from car_recog.storage import atomic_folder, file_sha256, is_vacant
 
 FORMAT = 1
 CONFIG, WEIGHTS, CHECKSUMS, CARD = "config.json", "model.weights.h5", "checksums.json", "README.md"
@@ -29,7 +29,7 @@ def write_bundle(folder: Path, *, config: dict[str, Any], model: keras.Model, ca
     Raises:
         BundleError: The folder holds something else.
     """
-    if folder.exists() and not (folder.is_dir() and ((folder / CONFIG).is_file() or not any(folder.iterdir()))):
+    if not is_vacant(folder) and not (folder / CONFIG).is_file():
         raise BundleError(f"'{folder}' exists and is no saved recogniser. Name a new folder.")
     with atomic_folder(folder) as part:
         text = json.dumps({"format": FORMAT, **config}, indent=1)

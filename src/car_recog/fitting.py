@@ -25,7 +25,7 @@ from car_recog.evaluation.plots import plot_history
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.progress import progress_bar
-from car_recog.storage import atomic_file
+from car_recog.storage import atomic_file, is_vacant
 from car_recog.training.freezing import freeze
 from car_recog.training.history import History
 from car_recog.training.linear import fit_logistic
@@ -84,7 +84,7 @@ def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None, *, is_one
         Augmentation(fit.config.image_size, phase.augmentation)
         if not is_one_hot and (recipe.label_smoothing or phase.augmentation.get("mixup")):
             raise OptionError("Label smoothing and mixup need a loss on one-hot labels: 'cross_entropy' or 'focal'.")
-    if fit.run_folder is not None and fit.run_folder.exists() and (not fit.run_folder.is_dir() or any(fit.run_folder.iterdir())):
+    if fit.run_folder is not None and not is_vacant(fit.run_folder):
         raise OptionError(f"run_folder '{fit.run_folder}' is not empty. Name a new folder.")
     return None if val is None else val.with_class_names(train.class_names)
 

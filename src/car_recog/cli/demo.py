@@ -18,6 +18,7 @@ from car_recog.cli.train import Trained, train_and_judge
 from car_recog.data.compcars import CompCarsDataset
 from car_recog.data.synthetic import draw_compcars
 from car_recog.errors import TrainingError
+from car_recog.storage import is_vacant
 from car_recog.training.recipe import Phase, Recipe
 
 if TYPE_CHECKING:
@@ -105,7 +106,7 @@ def run(args: argparse.Namespace) -> int:
 def free_folder(folder: Path) -> Path:
     """Give the folder, or with a number behind its name where it holds something, such as an earlier demo."""
     names = (folder.with_name(f"{folder.name}-{number}") if number > 1 else folder for number in count(1))
-    return next(name for name in names if not name.exists() or (name.is_dir() and not any(name.iterdir())))
+    return next(name for name in names if is_vacant(name))
 
 
 def run_demo(folder: Path, *, n_photos: int, n_epochs: int) -> Demo:

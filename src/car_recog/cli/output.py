@@ -94,10 +94,7 @@ def printable(text: str) -> str:
 
 def show_report(report: "ClassificationReport") -> None:
     """Print the figures of a report and the scores of its classes."""
-    figures = [("accuracy", "accuracy", report.accuracy)]
-    figures += [(f"top-{k} accuracy", f"top_{k}", value) for k, value in report.top_k.items() if k > 1]
-    figures += [("macro F1", "macro_f1", report.macro_f1)]
-    rows = [(name, value, "{:.3f} to {:.3f}".format(*report.intervals[key])) for name, key, value in figures]
+    rows = [(name, value, "{:.3f} to {:.3f}".format(*report.intervals[key])) for name, key, value in report.headline()]
     show_table(("figure", "value", "95 % interval"), rows)
     show_line("")
     scores = [(name, s.precision, s.recall, s.f1, s.support) for name, s in report.per_class.items()]

@@ -15,6 +15,7 @@ from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_lin
 from car_recog.cli.sides import Sides, read_sides
 from car_recog.cli.startup import check_plots, load_keras
 from car_recog.errors import OptionError
+from car_recog.storage import is_vacant
 
 if TYPE_CHECKING:
     from car_recog.classifier import CarClassifier
@@ -107,7 +108,7 @@ def check_new(folder: Path) -> None:
     Raises:
         OptionError: It holds something.
     """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+    if not is_vacant(folder):
         raise OptionError(f"--run-folder '{folder}' is not empty. Name a new folder.")
 
 

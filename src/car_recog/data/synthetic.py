@@ -13,6 +13,7 @@ from car_recog.data.drawing import MIN_SIDE, MODELS_PER_MAKE, Style
 from car_recog.data.drawn_cars import VIEWPOINTS, paint_car
 from car_recog.data.drawn_parts import paint_part
 from car_recog.errors import DataError, OptionError
+from car_recog.storage import is_vacant
 
 _YEARS = ("2009", "2011", "2012", "2013", "2014", "unknown")
 
@@ -61,7 +62,7 @@ def draw_compcars(
         16
     """
     folder = Path(folder).resolve()
-    if folder.exists() and not (folder.is_dir() and not any(folder.iterdir())):
+    if not is_vacant(folder):
         raise DataError(f"Expected a new or empty folder for the dataset, but '{folder}' holds something. Name another one or empty it.")
     _check(n_models, imbalance, train_fraction, image_size, seed)
     parts = _plan_parts(_class_counts(n_part_photos, imbalance), n_models, seed)

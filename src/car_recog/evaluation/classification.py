@@ -74,7 +74,7 @@ class ClassificationReport:
         lines = [
             "| figure | value | 95 % interval |",
             "| --- | --- | --- |",
-            *(f"| {name} | {value:.3f} | {_worded(self.intervals.get(key))} |" for name, key, value in self._headline()),
+            *(f"| {name} | {value:.3f} | {_worded(self.intervals.get(key))} |" for name, key, value in self.headline()),
             "",
             f"{self.n_photos} photos" + (f", {len(self.skipped)} more could not be decoded" if self.skipped else "") + ".",
             "",
@@ -94,7 +94,8 @@ class ClassificationReport:
 
         return [plot_confusion(self.confusion, self.class_names, Path(folder) / "confusion.png")]
 
-    def _headline(self) -> list[tuple[str, str, float]]:
+    def headline(self) -> list[tuple[str, str, float]]:
+        """Give the figures that matter most: name for people, key in `intervals`, value."""
         top = [(f"top-{k} accuracy", f"top_{k}", value) for k, value in self.top_k.items() if k > 1]
         return [("accuracy", "accuracy", self.accuracy), *top, ("macro F1", "macro_f1", self.macro_f1)]
 
