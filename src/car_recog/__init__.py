@@ -11,6 +11,7 @@ from car_recog._version import __version__
 if TYPE_CHECKING:
     from car_recog.backbones.registry import BackboneSpec, get_backbone, list_backbones, register_backbone
     from car_recog.classifier import CarClassifier, PartClassifier
+    from car_recog.data.checks import DataReport, Finding
     from car_recog.data.compcars import PART_NAMES, CompCarsDataset
     from car_recog.data.folders import FolderDataset
     from car_recog.data.samples import ImageDataset, Sample
@@ -30,6 +31,8 @@ _HOMES = {
     "CarClassifier": "classifier",
     "PartClassifier": "classifier",
     "Prediction": "prediction",
+    "DataReport": "data.checks",
+    "Finding": "data.checks",
     "PART_NAMES": "data.compcars",
     "CompCarsDataset": "data.compcars",
     "FolderDataset": "data.folders",
@@ -51,6 +54,8 @@ __all__ = [
     "CarRecogError",
     "ClassificationReport",
     "CompCarsDataset",
+    "DataReport",
+    "Finding",
     "FocalLoss",
     "FolderDataset",
     "History",

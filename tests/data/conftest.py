@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from car_recog.data import cache
+from car_recog.data import cache, memo
 from car_recog.data.images import decode
 
 
@@ -35,3 +35,29 @@ def decoded(monkeypatch):
 
     monkeypatch.setattr(cache, "decode", count)
     return names
+
+
+@pytest.fixture
+def draw():
+    """Draw a picture with its own number: clouds of colour with smaller ones on them, as no other number gives them."""
+
+    def picture(number, size=(160, 120)):
+        rng = np.random.default_rng(number)
+        coarse, fine = (Image.fromarray(rng.integers(0, 256, (n, n, 3), np.uint8)).resize(size, Image.Resampling.BICUBIC) for n in (4, 9))
+        return Image.blend(coarse, fine, 0.3)
+
+    return picture
+
+
+@pytest.fixture
+def later(monkeypatch):
+    """Let the clock be three seconds on, so that files just written count as settled."""
+    now = memo.time.time_ns
+    monkeypatch.setattr(memo.time, "time_ns", lambda: now() + 3 * 10**9)
+
+
+@pytest.fixture
+def own_memo(tmp_path, monkeypatch):
+    """A folder of caches that no other test fills."""
+    monkeypatch.setenv("CAR_RECOG_CACHE", str(tmp_path / "own"))
+    return tmp_path / "own" / "files"

@@ -69,6 +69,18 @@ def test_the_same_content_under_two_names_is_decoded_once(photos, root, decoded)
     assert list_cache(root)[0].n_photos == 1
 
 
+def test_parts_of_a_photo_are_kept_apart_and_each_is_decoded_once(photos, root, decoded):
+    crops = [None, (0, 0, 9, 9), (0, 0, 9, 8), (0, 0, 9, 9)]
+    load(root, photos[:1])
+
+    for _ in range(2):
+        photo_cache = PhotoCache(SIZE, "stretch", root=root)
+        pixels = photo_cache.read(np.array(photo_cache.place(photos[:1] * 4, crops=crops)))
+
+    assert np.array_equal(pixels, np.stack([decode(photos[0], image_size=SIZE, crop=crop) for crop in crops]))
+    assert decoded == ["0.png"] * 3 and list_cache(root)[0].n_photos == 3
+
+
 def test_new_content_under_an_old_name_is_decoded_anew(photos, root, decoded):
     load(root, photos[:1])
     photos[0].write_bytes(photos[1].read_bytes())

@@ -76,7 +76,8 @@ def test_a_tree_with_few_parts_still_has_eight_classes(lay):
 
 
 def test_folders_and_files_that_are_none_of_compcars_are_left_alone(lay):
-    cars = lay(["1/2/2010/3/a.jpg", "1/2/2010/9/b.jpg", "1/2/2010/03/c.jpg", "1/2/2010/other/d.jpg", "1/2/2010/3/Thumbs.db", "1/e.jpg"])
+    strangers = ["9/b.jpg", "03/c.jpg", "other/d.jpg", "3/Thumbs.db", "3/._a.jpg", "../../e.jpg"]
+    cars = lay(["1/2/2010/3/a.jpg", *(f"1/2/2010/{place}" for place in strangers)])
 
     assert places(cars.parts()) == ["1/2/2010/3/a.jpg"]
 
@@ -158,9 +159,9 @@ def test_all_missing_photos_of_a_view_are_told_in_one_error(lay):
     ("line", "fault"),
     [
         ("1/2/2010/4/a.jpg", "'1/2/2010/4/a.jpg' is of part 4, the list of part 3"),
-        ("1/2/2010/a.jpg", "expected make/model/year/part/name.jpg, got '1/2/2010/a.jpg'"),
-        ("../../2010/3/a.jpg", "expected make/model/year/part/name.jpg, got '../../2010/3/a.jpg'"),
-        ("/2/2010/3/a.jpg", "expected make/model/year/part/name.jpg, got '/2/2010/3/a.jpg'"),
+        ("1/2/2010/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '1/2/2010/a.jpg'"),
+        ("../../2010/3/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '../../2010/3/a.jpg'"),
+        ("/2/2010/3/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '/2/2010/3/a.jpg'"),
         ("1/2/2010/3/a.jpg 0", "missing photo '1/2/2010/3/a.jpg 0'"),
     ],
 )
@@ -170,7 +171,7 @@ def test_a_line_that_contradicts_its_list_or_form_is_told(lay, line, fault):
     with pytest.raises(DataError) as error:
         cars.parts("train", 3)
 
-    assert f"1 faults in the lists for '{cars.root / 'data' / 'part'}':\n  train_part_3.txt, line 2: {fault}\n" in str(error.value)
+    assert f"1 fault in the lists for '{cars.root / 'data' / 'part'}':\n  train_part_3.txt, line 2: {fault}\n" in str(error.value)
 
 
 def test_lists_written_on_windows_are_read(lay):
@@ -192,7 +193,7 @@ def test_a_list_that_is_not_there_or_no_text_is_told(lay, tmp_path):
 def test_a_tree_without_part_photos_is_told_where_they_should_lie(lay, tmp_path):
     (tmp_path / "sv_data").mkdir()
 
-    with pytest.raises(DataError, match=r"No part photos below '.*part'. Expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg"):
+    with pytest.raises(DataError, match=r"No photos below '.*part'. Expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg"):
         lay().parts()
 
 

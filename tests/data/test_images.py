@@ -245,6 +245,61 @@ def test_an_unknown_way_to_resize_is_refused_even_where_no_size_is_asked():
         decode(noise(), resize="crop")
 
 
+# Cutting
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_part_is_cut_from_the_upright_photo(orientation):
+    photo = encode(noise(), exif=turned(orientation))
+
+    assert np.array_equal(decode(photo, crop=(3, 2, 9, 11)), UPRIGHT[orientation](noise())[2:11, 3:9])
+
+
+def test_a_part_ends_where_the_photo_ends():
+    assert np.array_equal(decode(noise(), crop=(15, 7, 99, 99)), noise()[7:, 15:])
+    assert np.array_equal(decode(noise(), crop=(-7, -1, 4, 3)), noise()[:3, :4])
+
+
+@pytest.mark.parametrize("crop", [(5, 5, 5, 9), (5, 5, 9, 5), (9, 5, 5, 9), (20, 0, 30, 12), (-9, 0, 0, 12), (0, 0, 0, 0)])
+def test_where_nothing_is_left_the_whole_photo_is_used(crop):
+    assert np.array_equal(decode(noise(), crop=crop), noise())
+
+
+@pytest.mark.parametrize("resize", images.RESIZE_MODES)
+def test_a_part_is_fitted_as_if_it_were_the_photo(resize):
+    part = decode(noise(60, 90), image_size=(16, 24), resize=resize, crop=(20, 10, 60, 50))
+
+    assert np.array_equal(part, decode(noise(60, 90)[10:50, 20:60], image_size=(16, 24), resize=resize))
+
+
+@pytest.mark.parametrize("orientation", [1, 3, 6])
+@pytest.mark.parametrize(
+    ("crop", "factor"),
+    [
+        (None, 8),  # 900 pixels are 28 times the wanted 32
+        ((100, 50, 610, 820), 4),  # 510 pixels: an eighth would leave 63, less than twice 32
+        ((100, 50, 612, 820), 8),
+        ((300, 200, 427, 800), 1),
+        ((-500, -500, 200, 200), 2),  # 200 pixels lie inside
+        ((2000, 0, 2100, 99), 8),
+    ],
+)
+def test_a_jpeg_is_shrunk_ahead_only_as_far_as_the_part_allows(orientation, crop, factor, monkeypatch):
+    waves = np.sin(np.indices((1000, 900)) / np.array([62.0, 94.0])[:, None, None]).sum(axis=0)
+    upright = np.repeat((waves[..., None] + 2) * 63, 3, axis=2).astype(np.uint8)
+    undo = {1: 1, 3: 3, 6: 8}[orientation]
+    jpeg = encode(np.ascontiguousarray(UPRIGHT[undo](upright)), "JPEG", quality=95, exif=turned(orientation))
+    loaded = []
+    upright_rgb = images._to_upright_rgb
+    monkeypatch.setattr(images, "_to_upright_rgb", lambda image: loaded.append(image.size) or upright_rgb(image))
+
+    small = decode(jpeg, image_size=(32, 24), crop=crop)
+
+    assert sorted(loaded[0]) == [-(-900 // factor), 1000 // factor]
+    # The edges of the part are met to a shrunk pixel or better, one in 64 at least; the whole photo differs by 20 and more.
+    assert distance(small, decode(upright, image_size=(32, 24), crop=crop)) < 4
+
+
 # What a photo may be
 
 

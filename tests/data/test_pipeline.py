@@ -3,6 +3,7 @@
 import random
 from concurrent.futures import ThreadPoolExecutor
 
+import attrs
 import numpy as np
 import pytest
 from PIL import Image
@@ -64,6 +65,18 @@ def test_photos_are_fitted_as_the_decoder_fits_them(tmp_path):
             loaded = load_photos(data, image_size=(20, 20), resize=resize)
 
             assert np.array_equal(loaded.read(np.array([0]))[0], decode(picture[0], image_size=(20, 20), resize=resize))
+
+
+def test_of_a_cropped_sample_the_crop_is_loaded(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 256, (1, 4, 6, 3), np.uint8)
+    Image.fromarray(picture[0]).save(tmp_path / "a.png")
+    files, arrays = ImageDataset.from_files([tmp_path / "a.png"], [0]), ImageDataset.from_arrays(picture, [0])
+
+    for data in (files, arrays):
+        samples = [attrs.evolve(data[0], crop=(1, 0, 4, 3))]
+        loaded = load_photos(ImageDataset(samples, data.class_names, images=data.images), image_size=SIZE)
+
+        assert np.array_equal(loaded.read(np.array([0]))[0], decode(picture[0, :3, 1:4], image_size=SIZE))
 
 
 def test_photos_are_decoded_once_for_all_datasets(tmp_path, monkeypatch):
@@ -128,6 +141,12 @@ def test_unknown_options_are_refused_for_arrays_of_the_right_size_too(options):
 
     with pytest.raises(OptionError, match=f"{name} must be"):
         load_photos(ImageDataset.from_arrays(*colored(2)), image_size=SIZE, **options)
+
+
+@pytest.mark.parametrize("image_size", [224, (224,), (0, 4), (4, 6.0), (4, 6, 3), "ab", (4, 99_999)])
+def test_an_image_size_that_is_none_is_refused(image_size):
+    with pytest.raises(OptionError, match=r"image_size must be \(height, width\), two integers from 1 to 30000; got "):
+        load_photos(ImageDataset.from_arrays(*colored(2)), image_size=image_size)
 
 
 # Batches

@@ -1,4 +1,4 @@
-"""The command line: `car-recog demo`, `train`, `evaluate`, `predict`, `backbones`, `cache`."""
+"""The command line: `car-recog demo`, `train`, `evaluate`, `predict`, `data`, `backbones`, `cache`."""
 
 from car_recog.cli.entry import main
 

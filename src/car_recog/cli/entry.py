@@ -10,6 +10,7 @@ from typing import NoReturn
 from car_recog._version import __version__
 from car_recog.cli.backbones import add_parser as add_backbones
 from car_recog.cli.cache import add_parser as add_cache
+from car_recog.cli.data import add_parser as add_data
 from car_recog.cli.demo import add_parser as add_demo
 from car_recog.cli.evaluate import add_parser as add_evaluate
 from car_recog.cli.output import BAD_USE, FOUND_PROBLEMS, show_error
@@ -35,7 +36,7 @@ def build_parser() -> Parser:
     parser.set_defaults(json=False, debug=False)
     parser.add_argument("--version", action="version", version=f"car-recog {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_demo, add_train, add_evaluate, add_predict, add_backbones, add_cache):
+    for add in (add_demo, add_train, add_evaluate, add_predict, add_data, add_backbones, add_cache):
         add(commands)
     return parser
 

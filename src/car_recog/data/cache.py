@@ -12,13 +12,15 @@ import time
 import uuid
 from collections.abc import Callable, Container, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from pathlib import Path
 
 import attrs
 import numpy as np
 
-from car_recog.data.images import DECODER_VERSION, decode, read_file
+from car_recog.data.fingerprints import MEMO, read_contents
+from car_recog.data.images import DECODER_VERSION, Box, decode
+from car_recog.data.memo import Memo, memo_folder
 from car_recog.errors import CacheFullError, ImageDecodeError
 from car_recog.storage import CACHE_VARIABLE, atomic_file, cache_folder, content_hash
 
@@ -54,21 +56,23 @@ class PhotoCache:
         self._seen: set[str] = set()
 
     def place(
-        self, paths: Sequence[Path], *, on_photo: Callable[[int], object] | None = None
+        self, paths: Sequence[Path], *, crops: Sequence[Box | None] | None = None, on_photo: Callable[[int], object] | None = None
     ) -> list["tuple[int, int] | ImageDecodeError"]:
         """Find each photo in the cache, decoding those that are missing by several threads.
 
         Args:
             paths: The files.
+            crops: The part of each photo that is used: see `images.decode`. None: all of each.
             on_photo: Called with the number of photos done after each piece of work.
 
         Returns:
             For each file its pack and row for `read`, or the error of a photo that cannot be decoded.
         """
         self._open_packs()
+        photos = list(zip(paths, crops or [None] * len(paths), strict=True))
         with ThreadPoolExecutor() as pool:
-            keys = list(pool.map(_key_of, paths))
-            missing = {key: path for key, path in zip(keys, paths, strict=True) if isinstance(key, bytes) and key not in self._place}
+            keys = [_with_crop(key, crop) for key, (_, crop) in zip(read_contents(paths), photos, strict=True)]
+            missing = {key: photo for key, photo in zip(keys, photos, strict=True) if isinstance(key, bytes) and key not in self._place}
             report = on_photo or (lambda _: None)
             report(len(paths) - len(missing))
             faults = self._decode(missing, pool, report) if missing else {}
@@ -94,7 +98,7 @@ class PhotoCache:
                     self._place.setdefault(key.tobytes(), (len(self._packs) - 1, row))
 
     def _decode(
-        self, missing: dict[bytes, Path], pool: ThreadPoolExecutor, report: Callable[[int], object]
+        self, missing: dict[bytes, tuple[Path, Box | None]], pool: ThreadPoolExecutor, report: Callable[[int], object]
     ) -> dict[bytes, ImageDecodeError]:
         """Decode photos into a new pack; returns the errors by key."""
         self._sweep()
@@ -106,9 +110,9 @@ class PhotoCache:
             _reserve(part)
 
             def fill(row: int, pixels: np.ndarray = pixels) -> None:
-                key, path = work[row]
+                key, (path, crop) = work[row]
                 try:
-                    pixels[row] = decode(path, image_size=self.image_size, resize=self.resize)
+                    pixels[row] = decode(path, image_size=self.image_size, resize=self.resize, crop=crop)
                 except ImageDecodeError as error:
                     faults[key] = error
 
@@ -165,13 +169,9 @@ def _read_packs(folder: Path, seen: Container[str] = ()) -> Iterator[tuple[str, 
                 yield name, keys, pixels
 
 
-def _key_of(path: Path) -> "bytes | ImageDecodeError":
-    try:
-        return content_hash(read_file(path))
-    except ImageDecodeError as error:
-        return error
-    except OSError as error:
-        return ImageDecodeError(f"Cannot decode '{path}': {error.strerror or error}.")
+def _with_crop(key: "bytes | ImageDecodeError", crop: Box | None) -> "bytes | ImageDecodeError":
+    """Tell a part of a photo from the whole of it."""
+    return key if crop is None or isinstance(key, ImageDecodeError) else content_hash(key + repr(tuple(crop)).encode())
 
 
 def _fault_of(path: Path, fault: ImageDecodeError) -> ImageDecodeError:
@@ -184,17 +184,21 @@ def _photos_folder(root: Path | None) -> Path:
 
 
 def list_cache(root: Path | None = None) -> list[CacheEntry]:
-    """Tell what the cache holds, one entry per size and way of resizing."""
+    """Tell what the cache holds, one entry per size and way of resizing, and one for what is known of files."""
     entries = []
     for folder in sorted(_photos_folder(root).glob("*/")):
         distinct = {key.tobytes() for _, keys, _ in _read_packs(folder) for key in keys}
         size = sum(path.stat().st_size for path in folder.iterdir())
         entries.append(CacheEntry(folder.name, len(distinct - {bytes(16)}), size))
+    if databases := list(memo_folder(root).glob("*")):
+        with closing(Memo(MEMO, root=root)) as memo:
+            entries.append(CacheEntry("fingerprints", len(memo), sum(path.stat().st_size for path in databases)))
     return entries
 
 
 def clear_cache(root: Path | None = None) -> int:
-    """Remove all decoded photos. Returns how many bytes that freed."""
+    """Remove all decoded photos and what is known of files. Returns how many bytes that freed."""
     freed = sum(entry.n_bytes for entry in list_cache(root))
-    shutil.rmtree(_photos_folder(root), ignore_errors=True)
+    for folder in (_photos_folder(root), memo_folder(root)):
+        shutil.rmtree(folder, ignore_errors=True)
     return freed

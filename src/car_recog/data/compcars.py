@@ -3,18 +3,28 @@
 Source: Yang et al., CVPR 2015, arXiv:1506.08959.
 """
 
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 
-from car_recog.data.folders import PHOTO_SUFFIXES
+from car_recog.data.compcars_lists import Label, read_labels, read_places, walk
+from car_recog.data.compcars_names import CarNames, distinct, read_names, read_surveillance_names
 from car_recog.data.samples import ImageDataset, Sample
 from car_recog.errors import DataError, OptionError, suggestion
 
 PART_NAMES = ("headlight", "taillight", "fog_light", "air_intake", "console", "steering_wheel", "dashboard", "gear_lever")
 """The eight parts; the part id on disk is the place plus one."""
 
+_CAR = "<make>/<model>/<year>/<name>.jpg"
+_PART = "<make>/<model>/<year>/<part id 1 to 8>/<name>.jpg"
+_SURVEILLANCE = "<folder>/<name>.jpg"
+
 
 class CompCarsDataset:
     """A CompCars tree. Nothing is read before a view is asked for.
+
+    Makes and models go by the names in `data/misc` where SciPy is installed (`pip install 'car-recog[mat]'`), else by their ids; so
+    does what has no name. The order of classes is that of the ids, with names or without.
 
     Args:
         root: The folder that holds `data/` or `sv_data/`, whichever exist.
@@ -23,8 +33,8 @@ class CompCarsDataset:
         DataError: Neither folder is there.
 
     Example:
-        >>> CompCarsDataset("CompCars").parts("train", part="headlight")    # doctest: +SKIP
-        ImageDataset(1542 photos, 1 classes)
+        >>> CompCarsDataset("CompCars").models("train", crop_to_box=True)    # doctest: +SKIP
+        ImageDataset(16016 photos, 431 classes)
     """
 
     def __init__(self, root: str | Path) -> None:
@@ -42,68 +52,121 @@ class CompCarsDataset:
             split: `"train"` or `"test"`: the official lists. None: every photo on disk, listed or not.
             part: One part by name or by its CompCars id from 1 on. None: all eight.
             label: `"part"`: the class is the part; with all eight parts all eight names are classes, whether photos exist or not.
-                `"model"`: the class is the car model, named `make_id/model_id`.
+                `"model"`: the class is the car model, named as in `models`.
 
         Returns:
-            Samples with the attributes make, model, year and part. `group` is None: a photo stands alone.
+            Samples with the attributes of `models`, but for the viewpoint, and part. `group` is None: a photo stands alone.
 
         Raises:
-            DataError: No part photos; lists that name missing photos, or photos of another part than theirs: all are listed in one
+            DataError: No part photos; lists that name missing photos, or photos of another part than theirs: they are told in one
                 error with list file and line.
             OptionError: An unknown split, part or label.
         """
-        if split not in (None, "train", "test"):
-            raise OptionError(f"split must be 'train', 'test' or None; got {split!r}.")
-        if label not in ("part", "model"):
-            raise OptionError(f"label must be 'part' or 'model'; got {label!r}.")
+        _check("split", split, ("train", "test", None))
+        _check("label", label, ("part", "model"))
         part_ids = range(1, len(PART_NAMES) + 1) if part is None else [_part_id(part)]
-        photos = self._part_photos(part_ids) if split is None else self._listed_parts(split, part_ids)
-        facts = [dict(zip(("make", "model", "year", "part"), path.parts[-5:-1], strict=True)) for path in photos]
-        for fact in facts:
-            fact["part"] = PART_NAMES[int(fact["part"]) - 1]
-        names = [fact["part"] if label == "part" else f"{fact['make']}/{fact['model']}" for fact in facts]
-        class_names = [PART_NAMES[i - 1] for i in part_ids] if label == "part" else sorted(set(names), key=_numeric)
-        class_id = {name: i for i, name in enumerate(class_names)}
-        rows = zip(photos, names, facts, strict=True)
-        return ImageDataset((Sample(path, class_id[name], name, attributes=fact) for path, name, fact in rows), class_names)
+        root, names = self.root / "data" / "part", self._names
+        lists = {self._lists / "part" / f"{split}_part_{i}.txt": i for i in part_ids}
+        places = walk(root, _PART, innermost=[str(i) for i in part_ids]) if split is None else read_places(lists, root, _PART)
+
+        def facts(folder: str) -> dict[str, str]:
+            make, model, year, part_id = folder.split("/")
+            return names.describe(make, model, year) | {"part": PART_NAMES[int(part_id) - 1]}
+
+        if label == "part":
+            keys, classes = [place.split("/")[3] for place in places], {str(i): PART_NAMES[i - 1] for i in part_ids}
+        else:
+            keys, classes = _classes(places, 2, names)
+        return _dataset(root, places, keys, classes=classes, facts=facts)
+
+    def models(self, split: str | None = None, crop_to_box: bool = False) -> ImageDataset:
+        """Photos of whole cars; the class is the car model, named as `Audi/Audi A4`, or `make_id/model_id` without names.
+
+        Args:
+            split: `"train"` or `"test"`: the official lists for classification, 431 models. None: every photo on disk, 1,716 models.
+            crop_to_box: Whether only what lies in the box of the car is used: `Sample.crop` becomes `Sample.box`.
+
+        Returns:
+            Samples with their box and the attributes make, model, year and viewpoint; make_id and model_id where the names differ from
+            them; type, maximum_speed, displacement, doors and seats where known. Samples share these attributes.
+
+        Raises:
+            DataError: No photos; lists that name missing photos, or labels of another form: they are told in one error.
+            OptionError: An unknown split.
+        """
+        return self._cars(self._names, split, n_ids=2, crop_to_box=crop_to_box)
+
+    def makes(self, split: str | None = None, crop_to_box: bool = False) -> ImageDataset:
+        """Photos of whole cars; the class is the make. All else is as in `models`."""
+        return self._cars(self._names, split, n_ids=1, crop_to_box=crop_to_box)
+
+    def _cars(self, names: CarNames, split: str | None, *, n_ids: int, crop_to_box: bool) -> ImageDataset:
+        _check("split", split, ("train", "test", None))
+        root = self.root / "data" / "image"
+        lists = {self._lists / "classification" / f"{split}.txt": None}
+        places = walk(root, _CAR) if split is None else read_places(lists, root, _CAR)
+        labels = read_labels(self.root / "data" / "label", places)
+        keys, classes = _classes(places, n_ids, names)
+
+        def facts(folder: str) -> dict[str, str]:
+            return names.describe(*folder.split("/"))
+
+        return _dataset(root, places, keys, classes=classes, facts=facts, labels=labels, crop_to_box=crop_to_box)
+
+    def surveillance(self, split: str | None = None, label: str = "model") -> ImageDataset:
+        """Photos of the surveillance set: fronts of cars, seen by cameras above the road.
+
+        Args:
+            split: `"train"` or `"test"`: the official lists. None: every photo on disk.
+            label: `"model"`: the class is the car model, named as `Audi/Audi Q5`, or by its folder without names. `"make"`: the make.
+
+        Returns:
+            Samples with the attributes make, model, model_id - that of `models` - and the properties of the model where known; without
+            names the folder serves as model.
+
+        Raises:
+            DataError: No photos; or lists that name missing photos: they are told in one error.
+            OptionError: An unknown split or label, or makes without names.
+        """
+        _check("split", split, ("train", "test", None))
+        _check("label", label, ("model", "make"))
+        folder = self.root / "sv_data"
+        root, table = folder / "image", self._surveillance_names
+        if label == "make" and not table:
+            raise OptionError(
+                f"label='make' needs '{folder / 'sv_make_model_name.mat'}' of the official download, and SciPy to read it: "
+                "pip install 'car-recog[mat]'. label='model' does without: the folders are the classes."
+            )
+        lists = {folder / f"{split}_surveillance.txt": None}
+        places = walk(root, _SURVEILLANCE) if split is None else read_places(lists, root, _SURVEILLANCE)
+        models = distinct({i: f"{make}/{model}" for i, (make, model, _) in table.items()})
+
+        def facts(folder: str) -> dict[str, str]:
+            if folder not in table:
+                return {"model": folder}
+            make, model, model_id = table[folder]
+            return {"make": make, "model": model, "model_id": model_id} | dict(self._names.facts.get(model_id, {}))
+
+        folders = [place.partition("/")[0] for place in places]
+        names = {i: table[i][0] if label == "make" and i in table else models.get(i, i) for i in sorted(set(folders), key=_numeric)}
+        return _dataset(root, places, [names[i] for i in folders], classes={name: name for name in names.values()}, facts=facts)
 
     @property
-    def _part_root(self) -> Path:
-        return self.root / "data" / "part"
+    def _lists(self) -> Path:
+        return self.root / "data" / "train_test_split"
 
-    def _part_photos(self, part_ids: range | list[int]) -> list[Path]:
-        """All part photos on disk; folders that are no part id are none of CompCars and left alone."""
-        wanted = {str(i) for i in part_ids}
-        photos = sorted(
-            path
-            for path in self._part_root.glob("*/*/*/*/*")
-            if path.parent.name in wanted and path.suffix.lower() in PHOTO_SUFFIXES
-        )
-        if not photos:
-            raise DataError(f"No part photos below '{self._part_root}'. Expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg.")
-        return photos
+    @cached_property
+    def _names(self) -> CarNames:
+        return read_names(self.root / "data" / "misc")
 
-    def _listed_parts(self, split: str, part_ids: range | list[int]) -> list[Path]:
-        folder = self.root / "data" / "train_test_split" / "part"
-        photos: list[Path] = []
-        faults: list[str] = []
-        for part_id in part_ids:
-            list_file = folder / f"{split}_part_{part_id}.txt"
-            for place, line in _read_list(list_file):
-                if fault := self._fault(line, part_id):
-                    faults.append(f"{list_file.name}, line {place}: {fault}")
-                photos.append(self._part_root / line)
-        _raise_faults(faults, self._part_root, "Restore them or correct the lists; split=None (`--split random`) takes what is on disk.")
-        return photos
+    @cached_property
+    def _surveillance_names(self) -> dict[str, tuple[str, str, str]]:
+        return read_surveillance_names(self.root / "sv_data" / "sv_make_model_name.mat")
 
-    def _fault(self, line: str, part_id: int) -> str | None:
-        """Say what is wrong with one line of a part list."""
-        pieces = line.split("/")
-        if len(pieces) != 5 or ".." in pieces or "" in pieces:
-            return f"expected make/model/year/part/name.jpg, got '{line}'"
-        if pieces[3] != str(part_id):
-            return f"'{line}' is of part {pieces[3]}, the list of part {part_id}"
-        return None if (self._part_root / line).is_file() else f"missing photo '{line}'"
+
+def _check(name: str, value: str | None, known: Sequence[str | None]) -> None:
+    if value not in known:
+        raise OptionError(f"{name} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}; got {value!r}.")
 
 
 def _part_id(part: str | int) -> int:
@@ -116,19 +179,44 @@ def _part_id(part: str | int) -> int:
 
 def _numeric(name: str) -> list[tuple[int, str]]:
     """Order `12/3` behind `2/40`."""
-    return [(int(piece) if piece.isdigit() else 0, piece) for piece in name.split("/")]
+    return [(int(piece) if piece.isdecimal() else 0, piece) for piece in name.split("/")]
 
 
-def _read_list(path: Path) -> list[tuple[int, str]]:
-    """Read the non-empty lines of a list file with their line numbers."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"Cannot read the list '{path}': {error}. It is part of the official CompCars download.") from error
-    return [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
+def _classes(places: Sequence[str], n_ids: int, names: CarNames) -> tuple[list[str], dict[str, str]]:
+    """Give the first ids of each place, and the class names of all that occur, ordered by id."""
+    keys = ["/".join(place.split("/", n_ids)[:n_ids]) for place in places]
+    return keys, {key: names.class_name(key) for key in sorted(set(keys), key=_numeric)}
 
 
-def _raise_faults(faults: list[str], folder: Path, advice: str) -> None:
-    """Report every fault of a view in one error."""
-    if faults:
-        raise DataError(f"{len(faults)} faults in the lists for '{folder}':\n  " + "\n  ".join(faults) + f"\n{advice}")
+def _dataset(
+    root: Path,
+    places: Sequence[str],
+    keys: Sequence[str],
+    *,
+    classes: Mapping[str, str],
+    facts: Callable[[str], dict[str, str]],
+    labels: Sequence[Label] | None = None,
+    crop_to_box: bool = False,
+) -> ImageDataset:
+    """Make samples of photos.
+
+    Args:
+        root: Where the photos lie.
+        places: Their paths below.
+        keys: What tells the class of each.
+        classes: Class name by key, in the order of the class ids.
+        facts: From the folder of a photo to its attributes. Asked once a folder and viewpoint: the samples share them.
+        labels: Viewpoint and box of each photo.
+        crop_to_box: Whether the box is all that is used of a photo.
+    """
+    class_id = {key: i for i, key in enumerate(classes)}
+    attributes: dict[tuple[str, str | None], dict[str, str]] = {}
+    samples = []
+    for place, key, (viewpoint, box) in zip(places, keys, labels or [(None, None)] * len(places), strict=True):
+        folder = place.rpartition("/")[0]
+        known = attributes.get((folder, viewpoint))
+        if known is None:
+            known = attributes[folder, viewpoint] = facts(folder) | ({"viewpoint": viewpoint} if viewpoint else {})
+        crop = box if crop_to_box else None
+        samples.append(Sample(Path(f"{root}/{place}"), class_id[key], classes[key], box=box, attributes=known, crop=crop))
+    return ImageDataset(samples, list(classes.values()))

@@ -2,6 +2,7 @@
 
 import re
 import warnings
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
@@ -13,6 +14,9 @@ from car_recog.errors import ImageDecodeError, OptionError
 
 Photo: TypeAlias = "str | Path | bytes | np.ndarray | Image.Image"
 """A file, its bytes, an array or a Pillow image."""
+
+Box: TypeAlias = tuple[int, int, int, int]
+"""`(left, top, right, bottom)` in pixels of the upright photo, right and bottom outside."""
 
 DECODER_VERSION = 1
 """Part of every cache key and of every bundle: changes whenever the same file would give other pixels."""
@@ -34,10 +38,13 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
+_TURNED_OVER = tuple(_TURNS[orientation] for orientation in (5, 6, 7, 8))  # width becomes height
 _SIXTEEN_BITS = ("I;16", "I;16L", "I;16B", "I;16N", "I")
 
 
-def decode(photo: Photo, *, image_size: tuple[int, int] | None = None, resize: str = "stretch") -> np.ndarray:
+def decode(
+    photo: Photo, *, image_size: tuple[int, int] | None = None, resize: str = "stretch", crop: Box | None = None
+) -> np.ndarray:
     """Decode a photo to upright RGB.
 
     The EXIF orientation is applied; grey, palette and CMYK become RGB, 16 bits are scaled to 8, transparent places are laid on
@@ -48,6 +55,8 @@ def decode(photo: Photo, *, image_size: tuple[int, int] | None = None, resize: s
         photo: Path, bytes, Pillow image, or array: uint8 of shape `(h, w)`, `(h, w, 1)`, `(h, w, 3)` or `(h, w, 4)`.
         image_size: `(height, width)` in pixels; None keeps the size of the photo.
         resize: `"stretch"` changes the aspect, `"letterbox"` pads with grey, `"center_crop"` cuts the longer side; antialiased.
+        crop: The part that is used, cut out before all else. What lies outside the photo does not count; where nothing is left of
+            it, the whole photo is used.
 
     Returns:
         uint8, shape `(height, width, 3)`.
@@ -62,16 +71,18 @@ def decode(photo: Photo, *, image_size: tuple[int, int] | None = None, resize: s
     """
     check_resize(resize)
     _quieten_pillow()
+    shrunk = 1
     try:
         image = _open(photo)
         if image_size is not None and image.format == "JPEG":
-            # Never below twice the wanted size, so that the resize that follows still decides the quality.
-            image.draft(None, (2 * max(image_size), 2 * max(image_size)))
+            shrunk = _shrink_ahead(image, image_size, crop)
         image = _to_upright_rgb(image)
     except ImageDecodeError:
         raise
     except Exception as error:  # Pillow's readers meet a broken file with errors of almost any kind
         raise ImageDecodeError(f"Cannot decode {describe(photo)}: {_reason(error)}") from error
+    if crop is not None and (box := _clip([round(edge / shrunk) for edge in crop], image.size)):
+        image = image.crop(box)
     if image_size is not None:
         image = _resize(image, image_size, resize)
     return np.array(image)
@@ -81,6 +92,13 @@ def check_resize(resize: str) -> None:
     """Raise unless the resize mode is known."""
     if resize not in RESIZE_MODES:
         raise OptionError(f"resize must be one of {', '.join(map(repr, RESIZE_MODES))}; got {resize!r}.")
+
+
+def check_image_size(image_size: tuple[int, int]) -> None:
+    """Raise unless a size is two whole numbers from 1 on."""
+    is_pair = isinstance(image_size, tuple | list) and len(image_size) == 2
+    if not is_pair or not all(isinstance(side, int | np.integer) and 1 <= side <= MAX_SIDE for side in image_size):
+        raise OptionError(f"image_size must be (height, width), two integers from 1 to {MAX_SIDE}; got {image_size!r}.")
 
 
 def describe(photo: object) -> str:
@@ -154,6 +172,27 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array.reshape(shape)))
 
 
+def _shrink_ahead(image: Image.Image, image_size: tuple[int, int], crop: Box | None) -> int:
+    """Let a JPEG be decoded at a half, a quarter or an eighth of its size; returns 2, 4 or 8, or 1.
+
+    What is used never falls below twice the wanted size, so that the resize that follows still decides the quality.
+    """
+    left, top, right, bottom = 0, 0, *image.size
+    if crop is not None:
+        is_lying = _find_turn(image) in _TURNED_OVER
+        left, top, right, bottom = _clip(crop, image.size[::-1] if is_lying else image.size) or (left, top, right, bottom)
+    room = min(right - left, bottom - top) // (2 * max(image_size))
+    factor = next((factor for factor in (8, 4, 2) if factor <= room), 1)
+    return factor if image.draft(None, (image.width // factor, image.height // factor)) else 1
+
+
+def _clip(crop: Sequence[int], size: tuple[int, int]) -> Box | None:
+    """Cut a box off at the edges of a photo; None where nothing is left."""
+    left, top = max(crop[0], 0), max(crop[1], 0)
+    right, bottom = min(crop[2], size[0]), min(crop[3], size[1])
+    return (left, top, right, bottom) if left < right and top < bottom else None
+
+
 def _to_upright_rgb(image: Image.Image) -> Image.Image:
     image.seek(0)
     image.load()
@@ -172,15 +211,20 @@ def _to_upright_rgb(image: Image.Image) -> Image.Image:
 
 
 def _turn_upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation; metadata that cannot be read turns nothing.
+    """Apply the EXIF orientation.
 
     `ImageOps.exif_transpose` also writes all other tags anew, which fails where one is odd and would leave the photo lying.
     """
-    try:
-        turn = _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
-    except Exception:  # whatever is wrong with the metadata of a stranger's file, its pixels are good
-        return image
+    turn = _find_turn(image)
     return image if turn is None else image.transpose(turn)
+
+
+def _find_turn(image: Image.Image) -> Image.Transpose | None:
+    """Tell how the EXIF orientation turns a photo; metadata that cannot be read turns nothing."""
+    try:
+        return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # whatever is wrong with the metadata of a stranger's file, its pixels are good
+        return None
 
 
 def _scale_16_bits(values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from PIL import Image
 
 from car_recog.data.augment import Augmentation
 from car_recog.data.cache import PhotoCache
-from car_recog.data.images import Photo, check_resize, decode
+from car_recog.data.images import Box, Photo, check_image_size, check_resize, decode
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, ImageDecodeError, OptionError
 
@@ -63,7 +63,7 @@ def load_photos(
     """Decode the photos of a dataset through the cache; arrays are fitted in memory.
 
     Args:
-        dataset: The photos.
+        dataset: The photos. Of a sample with a `crop` only that part is used.
         image_size: `(height, width)` in pixels.
         resize: See `images.decode`.
         on_error: `"skip"` leaves broken photos out with one warning, `"raise"` stops with their messages.
@@ -72,15 +72,17 @@ def load_photos(
     Raises:
         ImageDecodeError: Photos are broken and `on_error` is `"raise"`.
         DataError: No photo is left.
+        OptionError: An unknown resize mode or on_error, or an image_size that is none.
     """
     if on_error not in ON_ERROR:
         raise OptionError(f"on_error must be 'skip' or 'raise'; got {on_error!r}.")
     check_resize(resize)
+    check_image_size(image_size)
     if dataset.images is not None:
         return _load_arrays(dataset, dataset.images, image_size, resize)
     cache = PhotoCache(image_size, resize)
     paths = [sample.path for sample in dataset.samples if sample.path is not None]
-    found = cache.place(paths, on_photo=on_photo)
+    found = cache.place(paths, crops=[sample.crop for sample in dataset.samples], on_photo=on_photo)
     skipped = {path: str(place) for path, place in zip(paths, found, strict=True) if isinstance(place, ImageDecodeError)}
     kept = np.array([i for i, place in enumerate(found) if not isinstance(place, ImageDecodeError)], int)
     places = np.array([place for place in found if not isinstance(place, ImageDecodeError)], int).reshape(-1, 2)
@@ -94,9 +96,14 @@ def load_photos(
 def _load_arrays(dataset: ImageDataset, images: np.ndarray, image_size: tuple[int, int], resize: str) -> LoadedPhotos:
     if not len(images):
         raise DataError("The dataset holds no photos.")
-    if images.shape[1:3] != tuple(image_size):
+    crops = [sample.crop for sample in dataset.samples]
+    if images.shape[1:3] != tuple(image_size) or any(crops):
+
+        def fit(image: np.ndarray, crop: Box | None) -> np.ndarray:
+            return decode(image, image_size=image_size, resize=resize, crop=crop)
+
         with ThreadPoolExecutor() as pool:
-            images = np.stack(list(pool.map(lambda image: decode(image, image_size=image_size, resize=resize), images)))
+            images = np.stack(list(pool.map(fit, images, crops)))
     return LoadedPhotos(np.arange(len(images)), dataset.labels, {}, lambda chosen: images[chosen])
 
 

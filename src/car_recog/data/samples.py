@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any, overload
 import attrs
 import numpy as np
 
+from car_recog.data.lists import read_list
 from car_recog.data.splits import split_indices
-from car_recog.errors import DataError
+from car_recog.errors import DataError, OptionError
 
 if TYPE_CHECKING:
     import tensorflow as tf
+
+    from car_recog.data.checks import DataReport
 
 MAX_CLASSES = 100_000
 
@@ -27,6 +30,7 @@ class Sample:
         group: What must stay on one side of a split, such as the photo that several crops come from. None: the photo stands alone.
         box: Where the car is: `(left, top, right, bottom)` in pixels of the upright photo, right and bottom outside. None: not known.
         attributes: Other facts by name: make, model, year, viewpoint.
+        crop: The part of the photo that is used: as box. None: all of it.
     """
 
     path: Path | None
@@ -35,6 +39,7 @@ class Sample:
     group: str | None = None
     box: tuple[int, int, int, int] | None = None
     attributes: Mapping[str, str] = attrs.field(factory=dict)
+    crop: tuple[int, int, int, int] | None = None
 
 
 class ImageDataset:
@@ -107,6 +112,28 @@ class ImageDataset:
         ids, names = _number_labels(list(labels), class_names)
         return ImageDataset((Sample(None, i, names[i]) for i in ids), names, images=np.asarray(images))
 
+    @classmethod
+    def from_list(
+        cls, path: str | Path, *, root: str | Path | None = None, class_names: Sequence[str] | None = None
+    ) -> "ImageDataset":
+        """Make a dataset of a list that `car-recog data split` wrote: a CSV file with the columns path, class_name and group.
+
+        Args:
+            path: The list.
+            root: The folder that the paths in it start from. None: the folder of the list.
+            class_names: As in `from_files`. Give those of the training side to the others, which may lack a class.
+
+        Raises:
+            DataError: No such list, lines with faults, photos that are not there, all with their lines, or an unknown class.
+
+        Example:
+            >>> ImageDataset.from_list("lists/train.csv", root="photos")    # doctest: +SKIP
+            ImageDataset(657 photos, 20 classes)
+        """
+        files, labels, groups = zip(*read_list(Path(path), Path(path).parent if root is None else Path(root)), strict=True)
+        ids, names = _number_labels(list(labels), class_names)
+        return ImageDataset((Sample(file, i, names[i], group) for file, i, group in zip(files, ids, groups, strict=True)), names)
+
     def __len__(self) -> int:
         return len(self.samples)
 
@@ -151,7 +178,7 @@ class ImageDataset:
         return ImageDataset(samples, class_names, images=self.images)
 
     def split(
-        self, *fractions: float, seed: int = 0, group: Callable[[Sample], Hashable] | None = None
+        self, *fractions: float, seed: int = 0, group: Callable[[Sample], Hashable] | None = None, near_duplicates: str = "ignore"
     ) -> "list[ImageDataset]":
         """Split into disjoint datasets, each with every class in its share.
 
@@ -159,22 +186,52 @@ class ImageDataset:
             *fractions: One per side, in (0, 1], 1 in sum at most; a remainder is left out. None given means 0.7, 0.15, 0.15.
             seed: The same seed gives the same split of the same samples.
             group: Gives the key of what must stay on one side. None: the samples' own `group`.
+            near_duplicates: `"together"` keeps exact and near-duplicates on one side, with the whole groups they belong to;
+                `"ignore"` looks at no photo.
 
         Returns:
             One dataset per fraction.
 
         Raises:
             DataError: Fractions that make no sense, or too few photos or groups of a class; class and counts are named.
+            OptionError: Another word for `near_duplicates`.
 
         Example:
             >>> data = ImageDataset.from_files([f"{i}.jpg" for i in range(20)], ["door", "wheel"] * 10)
             >>> [len(side) for side in data.split(0.8, 0.2, seed=1)]
             [16, 4]
         """
+        if near_duplicates not in ("ignore", "together"):
+            raise OptionError(f"near_duplicates must be 'ignore' or 'together'; got {near_duplicates!r}.")
         key = group or (lambda sample: sample.group)
-        keys = [key(sample) for sample in self.samples]
+        keys: Sequence[Hashable] = [key(sample) for sample in self.samples]
+        if near_duplicates == "together":
+            from car_recog.data.checks import near_groups
+
+            keys = near_groups(self, keys)
         sides = split_indices(self.labels, fractions or (0.7, 0.15, 0.15), class_names=self.class_names, groups=keys, seed=seed)
         return [self.subset(side) for side in sides]
+
+    def check(self, against: "ImageDataset | Sequence[ImageDataset]" = ()) -> "DataReport":
+        """Look for broken, doubled, leaking, tiny and odd photos. Nothing is changed; photos count whole, crops or not.
+
+        Args:
+            against: One dataset or several that must not hold any of these photos, such as the test side.
+
+        Example:
+            >>> rng = np.random.default_rng(0)
+            >>> photos = rng.integers(0, 256, (3, 40, 40, 3), np.uint8)
+            >>> photos[2] = photos[0]
+            >>> print(ImageDataset.from_arrays(photos, ["door", "wheel", "wheel"]).check())
+            3 photos: 1 error, 0 warnings, 0 notes
+            <BLANKLINE>
+            error: same file in several classes: 1 (2 photos)
+              photo 0
+                = photo 2  (door, wheel)
+        """
+        from car_recog.data.checks import check_data
+
+        return check_data(self, against=[against] if isinstance(against, ImageDataset) else against)
 
     def to_tf(
         self,
