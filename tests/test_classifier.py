@@ -61,7 +61,7 @@ def test_it_learns_two_colours(fitted) -> None:
 def test_the_run_folder_holds_everything(fitted) -> None:
     clf, folder = fitted
 
-    assert sorted(path.name for path in folder.iterdir()) == ["bundle", "config.json", "history.csv", "history.png"]
+    assert sorted(path.name for path in folder.iterdir()) == ["bundle", "config.json", "history.csv", "history.png", "photos.png"]
     assert len((folder / "history.csv").read_text().splitlines()) == 1 + 12
     config = json.loads((folder / "config.json").read_text())
     assert config["training"]["recipe"]["name"] == "toy"
@@ -228,10 +228,47 @@ def test_a_training_is_kept_where_nothing_can_be_drawn(tmp_path: Path, monkeypat
     monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
     recipe = Recipe(phases=[Phase(epochs=2, learning_rate=0.03, schedule="constant")])
 
-    with pytest.warns(UserWarning, match=r"history.png was not drawn. Plots need matplotlib: pip install 'car-recog\[plots\]'"):
+    with pytest.warns(UserWarning) as warned:
         new().fit(toy_data(16), recipe=recipe, run_folder=tmp_path / "run", verbose=False)
 
+    needed = "was not drawn. Plots need matplotlib: pip install 'car-recog[plots]'."
+    messages = [str(one.message) for one in warned if "was not drawn" in str(one.message)]
+    assert messages == [f"photos.png {needed}", f"history.png {needed}"]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["bundle", "config.json", "history.csv"]
+
+
+def test_labelled_photos_can_be_looked_at_before_the_first_epoch(tmp_path: Path) -> None:
+    seen = []
+    look = keras.callbacks.LambdaCallback(on_train_begin=lambda _: seen.append([path.name for path in (tmp_path / "run").iterdir()]))
+
+    new().fit(toy_data(16), recipe=get_recipe(TOY, epochs=1), run_folder=tmp_path / "run", callbacks=[look], verbose=False)
+
+    assert seen == [["photos.png"]]
+
+
+def test_a_report_knows_the_training_of_this_process_and_photos_of_a_loaded_one(fitted) -> None:
+    clf, folder = fitted
+
+    fresh = clf.evaluate(toy_data(8, seed=2)).background
+    loaded = CarClassifier.load(folder / "bundle").evaluate(toy_data(8, seed=2)).background
+
+    assert (fresh.title, fresh.class_counts) == ("CarClassifier: 2 classes", {"blue": 24, "red": 24})
+    assert len(fresh.history["val_accuracy"]) == 12
+    assert loaded.history is None
+    assert (fresh.photos_from, loaded.photos_from) == ("the training", "those judged")
+    assert [[tile.lines for tile in told.photos] for told in (fresh, loaded)] == [[("blue",)] * n + [("red",)] * n for n in (8, 4)]
+    for told, data in ((fresh, toy_data(48)), (loaded, toy_data(8, seed=2))):
+        assert all((tile.photo == data.images).all(axis=(1, 2, 3)).any() for tile in told.photos)
+
+
+def test_wrong_answers_come_with_their_photos(fitted) -> None:
+    photos, names = toy_photos(6)
+    names[1] = "blue"
+
+    (worst,) = fitted[0].evaluate(ImageDataset.from_arrays(photos, names)).worst
+
+    assert (worst.source, worst.true_class, worst.class_name) == ("photo 1", "blue", "red")
+    np.testing.assert_array_equal(worst.thumbnail, photos[1])
 
 
 def test_a_used_run_folder_is_refused(tmp_path: Path) -> None:

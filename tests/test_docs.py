@@ -11,7 +11,8 @@ from car_recog.data.synthetic import draw_compcars
 from car_recog.training import presets
 
 ROOT = Path(__file__).parents[1]
-PAGES = ["README.md", *(f"docs/{name}.md" for name in ("index", "first-steps", "backbones", "losses", "training"))]
+NAMES = ("index", "first-steps", "compcars", "training", "evaluation", "losses", "backbones")
+PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 SMALL = '"tiny_cnn", weights=None, image_size=(32, 32)'
 STAND_INS = {
     'backbone="resnet50", image_size=(224, 224)': SMALL,

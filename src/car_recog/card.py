@@ -45,6 +45,28 @@ class EvaluationFacts:
     accuracy: float
     macro_f1: float
     intervals: Mapping[str, Sequence[float]]
+    ece: float | None = None  # bundles that were saved before it was measured have none
+
+
+def describe(
+    kind: str, network: Mapping[str, Any], class_names: Sequence[str], loss: str, training: TrainingFacts
+) -> dict[str, list[str]]:
+    """Word what a recogniser is and how it was trained: sentences by heading. For the arguments see `model_card`."""
+    height, width = network["image_size"]
+    options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
+    return {
+        "What it is": [
+            f"Backbone {network['backbone']}{options}, head {network['head']}, loss {loss}.",
+            f"Photos are fitted to {width} x {height} pixels ({network['resize']}), normalization {network['normalization']}.",
+            f"Classes: {', '.join(class_names)}.",
+        ],
+        "How it was trained": [
+            f"On {training.date} with {', '.join(f'{name} {version}' for name, version in training.versions.items())}.",
+            f"Recipe {training.recipe['name']}, seed {training.seed}, backbone weights {training.weights}.",
+            f"{training.n_train} photos; {training.n_validation} more for validation; {training.n_skipped} broken ones left out.",
+            f"{training.n_epochs} epochs in {training.seconds:.0f} s.",
+        ],
+    }
 
 
 def model_card(
@@ -65,25 +87,14 @@ def model_card(
         training: How it came to be.
         evaluation: How good it was, where that was measured.
     """
-    height, width = network["image_size"]
-    options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
     lines = [
         f"# {kind}: {len(class_names)} classes",
         "",
         f"Load it with `car_recog.{kind}.load(folder)`. It holds no code: `config.json`, weights and checksums.",
-        "",
-        "## What it is",
-        "",
-        f"- Backbone {network['backbone']}{options}, head {network['head']}, loss {loss}.",
-        f"- Photos are fitted to {width} x {height} pixels ({network['resize']}), normalization {network['normalization']}.",
-        f"- Classes: {', '.join(class_names)}.",
-        "",
-        "## How it was trained",
-        "",
-        f"- On {training.date} with {', '.join(f'{name} {version}' for name, version in training.versions.items())}.",
-        f"- Recipe {training.recipe['name']}, seed {training.seed}, backbone weights {training.weights}.",
-        f"- {training.n_train} photos; {training.n_validation} more for validation; {training.n_skipped} broken ones left out.",
-        f"- {training.n_epochs} epochs in {training.seconds:.0f} s.",
+    ]
+    for heading, sentences in describe(kind, network, class_names, loss, training).items():
+        lines += ["", f"## {heading}", "", *(f"- {sentence}" for sentence in sentences)]
+    lines += [
         "",
         "| class | training photos |",
         "| --- | --- |",
@@ -106,5 +117,7 @@ def _worded(evaluation: EvaluationFacts) -> str:
         low, high = evaluation.intervals[key]
         return f"{name} {value:.3f} (95 % interval {low:.3f} to {high:.3f})"
 
-    figures = f"{figure('accuracy', evaluation.accuracy, 'accuracy')}, {figure('macro F1', evaluation.macro_f1, 'macro_f1')}"
-    return f"Last evaluation, on {evaluation.n_photos} photos: {figures}."
+    figures = [figure("accuracy", evaluation.accuracy, "accuracy"), figure("macro F1", evaluation.macro_f1, "macro_f1")]
+    if evaluation.ece is not None:
+        figures.append(figure("calibration error", evaluation.ece, "ece"))
+    return f"Last evaluation, on {evaluation.n_photos} photos: {', '.join(figures)}."

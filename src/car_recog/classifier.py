@@ -1,5 +1,6 @@
 """Which part, or which make and model, a photo shows."""
 
+import datetime
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any, Self
@@ -9,16 +10,18 @@ import keras
 import numpy as np
 
 from car_recog.bundle import check_size, load_weights, read_config, write_bundle
-from car_recog.card import EvaluationFacts, TrainingFacts, model_card
+from car_recog.card import EvaluationFacts, TrainingFacts, describe, model_card
 from car_recog.data.images import Photo
-from car_recog.data.pipeline import as_photos, load_photos, photo_chunks
+from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import BundleError, NotFittedError
 from car_recog.evaluation.classification import ClassificationReport, classification_report
-from car_recog.fitting import Fit, fill_run_folder, fit_network
+from car_recog.evaluation.report import Background
+from car_recog.fitting import Fit, Fitted, fill_run_folder, fit_network, label_photos
 from car_recog.losses.named import CLASSIFIER_LOSSES, classifier_loss
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.prediction import Prediction, answer, best_classes, softmax, sources
+from car_recog.progress import progress_bar
 from car_recog.training.history import History
 from car_recog.training.recipe import Recipe
 
@@ -78,7 +81,7 @@ class CarClassifier:
         self.loss = loss
         classifier_loss(loss)
         self.class_names: tuple[str, ...] = ()
-        self._state: tuple[Network, TrainingFacts] | None = None
+        self._state: Fitted | None = None
         self._evaluation: EvaluationFacts | None = None
 
     def __repr__(self) -> str:
@@ -92,9 +95,9 @@ class CarClassifier:
 
     @property
     def _network(self) -> Network:
-        return self._fitted()[0]
+        return self._fitted().network
 
-    def _fitted(self) -> tuple[Network, TrainingFacts]:
+    def _fitted(self) -> Fitted:
         if self._state is None:
             raise NotFittedError(f"This {type(self).__name__} is not fitted. Call fit first, or {type(self).__name__}.load(folder).")
         return self._state
@@ -118,7 +121,8 @@ class CarClassifier:
             val: Photos to measure each epoch on; their classes are matched by name.
             recipe: `"finetune"`, `"paper"`, or a `Recipe`.
             seed: Seed of first weights, order and augmentation.
-            run_folder: Receives `history.csv`, `history.png`, `config.json` and the `bundle`; must be new or empty.
+            run_folder: Receives `photos.png`, labelled photos, before the first epoch; then `history.csv`, `history.png`, `config.json` and
+                the `bundle`. Must be new or empty.
             callbacks: Keras callbacks, used in every phase.
             on_error: `"skip"` leaves broken photos out with a warning, `"raise"` stops.
             verbose: Whether progress is shown on the error output.
@@ -142,11 +146,11 @@ class CarClassifier:
             on_error=on_error,
             verbose=verbose,
         )
-        network, history, training = fit_network(fit, train, val)
-        self._state, self.class_names, self._evaluation = (network, training), train.class_names, None
+        fitted, history = fit_network(fit, train, val)
+        self._state, self.class_names, self._evaluation = fitted, train.class_names, None
         if fit.run_folder is not None:
             self.save(fit.run_folder / "bundle")
-            fill_run_folder(fit.run_folder, self.config, training, history)
+            fill_run_folder(fit.run_folder, self.config, fitted.facts, history)
         return history
 
     def predict(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> list[Prediction]:
@@ -171,28 +175,53 @@ class CarClassifier:
         features = answer(self._network.features, self._chunks(photos))
         return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12))
 
-    def evaluate(self, test: ImageDataset) -> ClassificationReport:
+    def evaluate(self, test: ImageDataset, *, verbose: bool = True) -> ClassificationReport:
         """Judge the answers on photos whose classes are known. Broken photos are left out, counted and named.
 
         Classes are matched by name; `test` need not have all of them. Where samples have groups the intervals draw whole groups.
+
+        Args:
+            test: The photos.
+            verbose: Whether a terminal shows how far decoding is.
 
         Raises:
             DataError: A class that this classifier does not know.
         """
         model = self.model
         known = test.with_class_names(self.class_names)
-        photos = load_photos(known, image_size=self.config.image_size, resize=self.config.resize)
+        with progress_bar("decoding", len(known), is_shown=verbose) as advance:
+            photos = load_photos(known, image_size=self.config.image_size, resize=self.config.resize, on_photo=advance)
+        names = sources(known)
         report = classification_report(
             softmax(answer(model, photos.chunks(BATCH))),
             photos.labels,
             class_names=self.class_names,
             groups=[known[int(i)].group for i in photos.kept],
+            sources=[names[i] for i in photos.kept],
+            read=photos.read,
             skipped={str(path): message for path, message in photos.skipped.items()},
+            background=self._background(photos),
         )
         self._evaluation = EvaluationFacts(
-            n_photos=report.n_photos, accuracy=report.accuracy, macro_f1=report.macro_f1, intervals=report.intervals
+            n_photos=report.n_photos, accuracy=report.accuracy, macro_f1=report.macro_f1, intervals=report.intervals, ece=report.ece
         )
         return report
+
+    def _background(self, judged: LoadedPhotos) -> Background:
+        fitted, kind = self._fitted(), type(self).__name__
+        return Background(
+            title=f"{kind}: {len(self.class_names)} classes",
+            date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+            facts=describe(kind, self.config.to_dict(), self.class_names, self._loss_name, fitted.facts),
+            class_counts=fitted.facts.class_counts,
+            history=fitted.history.history if fitted.history else None,
+            photos=fitted.labelled or label_photos(judged, self.class_names, seed=0),
+            photos_from="the training" if fitted.labelled else "those judged",
+        )
+
+    @property
+    def _loss_name(self) -> str:
+        return self.loss if isinstance(self.loss, str) else type(self.loss).__name__
 
     def save(self, folder: str | Path) -> None:
         """Save as a folder: configuration, weights, checksums and a model card for people.
@@ -201,19 +230,18 @@ class CarClassifier:
             NotFittedError: Nothing was trained or loaded.
             BundleError: The folder exists and holds something else.
         """
-        network, training = self._fitted()
-        loss = self.loss if isinstance(self.loss, str) else type(self.loss).__name__
+        fitted, loss = self._fitted(), self._loss_name
         kind, plain = type(self).__name__, self.config.to_dict()
         config = {
             "kind": kind,
             "network": plain,
             "class_names": list(self.class_names),
             "loss": loss,
-            "training": attrs.asdict(training),
+            "training": attrs.asdict(fitted.facts),
             "evaluation": self._evaluation and attrs.asdict(self._evaluation),
         }
-        card = model_card(kind, plain, self.class_names, loss, training, self._evaluation)
-        write_bundle(Path(folder), config=config, model=network.model, card=card)
+        card = model_card(kind, plain, self.class_names, loss, fitted.facts, self._evaluation)
+        write_bundle(Path(folder), config=config, model=fitted.network.model, card=card)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -240,7 +268,7 @@ class CarClassifier:
         check_size(path, lambda: build_network(config, n_classes=len(class_names), weights=None).model)
         built = build_network(config, n_classes=len(class_names), weights=None)
         load_weights(path, built.model)
-        classifier._state = built, training
+        classifier._state = Fitted(built, training)
         return classifier
 
     def _chunks(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> Iterator[np.ndarray]:

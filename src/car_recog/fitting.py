@@ -7,7 +7,7 @@ import random
 import sys
 import time
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,7 +21,8 @@ from car_recog.data.augment import Augmentation
 from car_recog.data.pipeline import Batches, LoadedPhotos, load_photos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
-from car_recog.evaluation.plots import plot_history
+from car_recog.evaluation.plots import draw_history, save
+from car_recog.evaluation.sheets import Tile, choose_labelled, save_sheet, shrink
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.progress import progress_bar
@@ -51,12 +52,25 @@ class Fit:
     verbose: bool
 
 
-def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tuple[Network, History, TrainingFacts]:
-    """Train a classifier's network.
+@attrs.frozen
+class Fitted:
+    """A network that was trained or loaded.
 
-    Returns:
-        The network, the epochs, and the facts of the training for configuration and model card.
+    Args:
+        network: The network.
+        facts: The facts of the training, for configuration and model card.
+        history: The epochs; None where it was loaded.
+        labelled: A few photos of the training with their classes; none where it was loaded.
     """
+
+    network: Network
+    facts: TrainingFacts
+    history: History | None = None
+    labelled: tuple[Tile, ...] = ()
+
+
+def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tuple[Fitted, History]:
+    """Train a classifier's network. A sheet of labelled photos goes into the run folder before the first epoch."""
     loss = classifier_loss(fit.loss)
     val = check_fit(fit, train, val, is_one_hot=takes_one_hot(loss))
     start = time.perf_counter()
@@ -65,10 +79,14 @@ def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tupl
         for phase in fit.recipe.phases:
             freeze(network.stages, phase)  # an unknown layer shows before any photo is decoded
         photos, validation = _load(fit, train), None if val is None else _load(fit, val)
+        labelled = label_photos(photos, train.class_names, seed=fit.seed)
+        if fit.run_folder is not None:
+            sheet = fit.run_folder / "photos.png"
+            _draw(sheet, lambda: save_sheet(labelled, sheet))
         history = _Run(fit, network, loss, photos, validation, len(train.class_names)).run()
     seconds = time.perf_counter() - start
     facts = _facts(fit, train, photos, validation, history, seconds)
-    return network, history, facts
+    return Fitted(network, facts, history, labelled), history
 
 
 def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None, *, is_one_hot: bool) -> ImageDataset | None:
@@ -169,6 +187,13 @@ class _Run:
         return attrs.evolve(photos, read=lambda chosen: features[chosen])
 
 
+def label_photos(photos: LoadedPhotos, class_names: Sequence[str], *, seed: int) -> tuple[Tile, ...]:
+    """Choose a few photos of each class for a sheet, with the class under each."""
+    places = choose_labelled(photos.labels, seed=seed)
+    chosen = zip(photos.read(places), photos.labels[places], strict=True)
+    return tuple(Tile(shrink(photo), (class_names[label],)) for photo, label in chosen)
+
+
 def _load(fit: Fit, data: ImageDataset) -> LoadedPhotos:
     with progress_bar("decoding", len(data), is_shown=fit.verbose) as advance:
         return load_photos(data, image_size=fit.config.image_size, resize=fit.config.resize, on_error=fit.on_error, on_photo=advance)
@@ -215,7 +240,12 @@ def fill_run_folder(folder: Path, config: NetworkConfig, facts: TrainingFacts, h
     history.to_csv(folder / "history.csv")
     with atomic_file(folder / "config.json") as part:
         part.write_text(json.dumps({"network": config.to_dict(), "training": attrs.asdict(facts)}, indent=1) + "\n", "utf-8")
+    picture = folder / "history.png"
+    _draw(picture, lambda: save(draw_history(history.history), picture))
+
+
+def _draw(path: Path, draw: Callable[[], object]) -> None:
     try:
-        plot_history(history.history, folder / "history.png")
+        draw()
     except OptionError as error:  # matplotlib is optional, the training is not
-        warnings.warn(f"history.png was not drawn. {error}", stacklevel=3)
+        warnings.warn(f"{path.name} was not drawn. {error}", stacklevel=4)

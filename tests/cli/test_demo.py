@@ -1,13 +1,15 @@
 """`car-recog demo`: everything at once, on drawn photos."""
 
 import json
+from pathlib import Path
 
 import pytest
 
 from car_recog.cli import demo
 from car_recog.data.compcars import PART_NAMES
 
-LEFT = ["bundle", "config.json", "confusion.png", "history.csv", "history.png", "photos", "report.json", "report.md"]
+PICTURES = {"calibration.png", "confusion.png", "history.png", "per_class.png", "photos.png", "worst.png"}
+LEFT = PICTURES | {"bundle", "config.json", "history.csv", "photos", "report.html", "report.json", "report.md"}
 
 
 @pytest.fixture
@@ -20,7 +22,7 @@ def test_a_small_demo_leaves_everything_and_says_what_it_did(run, tmp_path, _sma
     done = run("demo", "--folder", tmp_path / "demo")
 
     folder = tmp_path / "demo"
-    assert sorted(path.name for path in folder.iterdir()) == LEFT
+    assert {path.name for path in folder.iterdir()} == LEFT
     assert [path.name for path in tmp_path.iterdir()] == ["demo"]
     assert len(list((folder / "photos" / "data" / "part").rglob("*.jpg"))) == 96
     assert "Guessing would be right once in 8 times." in done.out
@@ -35,6 +37,7 @@ def test_its_numbers_are_those_of_the_report_it_leaves(run, tmp_path, _small):
     assert result["report"] == json.loads((tmp_path / "demo" / "report.json").read_text())
     assert list(result["report"]["per_class"]) == list(PART_NAMES)
     assert result["report"]["n_photos"] == result["n_test"] == 96 - result["n_train"] - result["n_val"]
+    assert all(Path(mistake["source"]).is_file() for mistake in result["report"]["worst"])
     assert result["asked"]["true_class"] == "headlight"
     assert result["asked"]["class_name"] in PART_NAMES
 

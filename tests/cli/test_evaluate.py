@@ -30,8 +30,9 @@ def test_figures_are_printed(run, bundle, photos):
 def test_a_folder_for_the_report_is_filled(run, bundle, photos, tmp_path):
     done = run("evaluate", bundle, photos, "--out", tmp_path / "judged")
 
-    assert sorted(path.name for path in (tmp_path / "judged").iterdir()) == ["confusion.png", "report.json", "report.md"]
-    assert f"{tmp_path / 'judged'} holds confusion.png" in done.out
+    files = ["calibration.png", "confusion.png", "per_class.png", "photos.png", "report.html", "report.json", "report.md"]
+    assert sorted(path.name for path in (tmp_path / "judged").iterdir()) == files
+    assert f"{tmp_path / 'judged'} holds {', '.join(files)}.\nLook at {tmp_path / 'judged' / 'report.html'}\n" in done.out
 
 
 def test_broken_photos_are_named_and_the_exit_code_is_1(run, bundle, own_photos):
@@ -41,7 +42,7 @@ def test_broken_photos_are_named_and_the_exit_code_is_1(run, bundle, own_photos)
 
     assert done.code == 1
     assert list(done.json()["report"]["skipped"]) == [str(own_photos / "wheel" / "broken.jpg")]
-    assert "broken.jpg" in done.err
+    assert done.err.count("broken.jpg") == 1
 
 
 def test_a_class_that_the_classifier_does_not_know_is_bad_use(run, bundle, own_photos):

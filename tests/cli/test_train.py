@@ -10,14 +10,16 @@ from car_recog import PartClassifier
 
 HALVES = ("--val-fraction", "0.25", "--test-fraction", "0.25")
 TOY = ("--backbone", "tiny_cnn", "--weights", "none", "--image-size", "32", "32", "--epochs", "1")
-FILES = ["bundle", "config.json", "confusion.png", "history.csv", "history.png", "report.json", "report.md"]
+PICTURES = ["calibration.png", "confusion.png", "history.png", "per_class.png", "photos.png"]  # and worst.png after a mistake
+FILES = sorted(["bundle", "config.json", "history.csv", *PICTURES, "report.html", "report.json", "report.md"])
 
 
 def test_a_run_folder_holds_everything(run_folder):
     assert sorted(path.name for path in run_folder.iterdir()) == FILES
-    for plot in ("confusion.png", "history.png"):
+    for plot in PICTURES:
         with Image.open(run_folder / plot) as picture:
             assert min(picture.size) > 200
+    assert "<h3>Curves of the training</h3>" in (run_folder / "report.html").read_text()
     assert json.loads((run_folder / "report.json").read_text())["n_photos"] == 6
     assert "| accuracy |" in (run_folder / "report.md").read_text()
 
@@ -28,7 +30,9 @@ def test_the_bundle_tells_the_two_colours_apart_and_its_card_knows_how_well(run_
     answers = classifier.predict([photos / "door" / "car0_a.png", photos / "wheel" / "car0_a.png"])
 
     assert [answer.class_name for answer in answers] == ["door", "wheel"]
-    assert "Last evaluation, on 6 photos" in (run_folder / "bundle" / "README.md").read_text()
+    card = (run_folder / "bundle" / "README.md").read_text()
+    assert "Last evaluation, on 6 photos: accuracy 1.000 (95 % interval" in card
+    assert f"calibration error {json.loads((run_folder / 'report.json').read_text())['ece']:.3f} (95 % interval" in card
 
 
 def test_flags_reach_the_network_and_the_training(run, photos, tmp_path):
@@ -51,8 +55,10 @@ def test_figures_places_and_seconds_are_printed_and_progress_is_kept_apart(run, 
     done = run("train", "parts", photos, *TOY, *HALVES, "--run-folder", tmp_path / "run")
 
     assert done.out.split()[:2] == ["figure", "value"]
-    for text in ("\naccuracy ", "\nmacro F1 ", "\ndoor ", "\nwheel ", "Trained 1 epochs in ", ", ".join(FILES)):
+    for text in ("\naccuracy ", "\nmacro F1 ", "\ncalibration error ", "\ndoor ", "\nwheel ", "Trained 1 epochs in "):
         assert text in done.out
+    assert ", ".join(sorted(path.name for path in (tmp_path / "run").iterdir())) in done.out
+    assert f"Look at {tmp_path / 'run' / 'report.html'}\n" in done.out
     assert f"car-recog predict {tmp_path / 'run' / 'bundle'} PHOTO..." in done.out
     assert "2 classes; photos: 24 to train, 12 to validate, 12 to test" in done.err
     assert "epoch 1/1" in done.err

@@ -46,7 +46,7 @@ def test_intervals_hold_the_figure_and_shrink_with_more_photos() -> None:
     many = classification_report(*random_case(0, n=2000), class_names=list("abcdef"))
 
     for report in (few, many):
-        for name, value in (("accuracy", report.accuracy), ("macro_f1", report.macro_f1), ("top_3", report.top_k[3])):
+        for name, value in (("accuracy", report.accuracy), ("macro_f1", report.macro_f1), ("top_3", report.top_k[3]), ("ece", report.ece)):
             low, high = report.intervals[name]
             assert low < value < high
     assert np.ptp(many.intervals["macro_f1"]) < np.ptp(few.intervals["macro_f1"]) / 3
@@ -74,19 +74,46 @@ def test_a_perfect_score_has_an_interval_below_one() -> None:
     assert low == pytest.approx(53 / (53 + 1.959964**2))
 
 
-def test_the_report_is_written_as_json_and_markdown(tmp_path) -> None:
-    report = classification_report(*random_case(0), class_names=list("abcdef"), skipped={"x.jpg": "broken"})
+def test_the_report_is_written_as_json(tmp_path) -> None:
+    read = lambda places: np.zeros((len(places), 8, 8, 3), np.uint8)  # noqa: E731
+    report = classification_report(*random_case(0), class_names=list("abcdef"), skipped={"x.jpg": "broken"}, read=read)
 
     report.to_json(tmp_path / "report.json")
-    report.to_markdown(tmp_path / "report.md")
 
     content = json.loads((tmp_path / "report.json").read_text())
     assert content["accuracy"] == report.accuracy
     assert content["confusion"] == report.confusion.tolist()
     assert content["per_class"]["a"]["support"] == report.per_class["a"].support
-    text = (tmp_path / "report.md").read_text()
-    assert f"| accuracy | {report.accuracy:.3f} |" in text
-    assert "200 photos, 1 more could not be decoded." in text
+    assert (content["ece"], content["intervals"]["ece"]) == (report.ece, list(report.intervals["ece"]))
+    assert len(content["reliability"]) == 15
+    assert content["worst"][0].keys() == {"source", "true_class", "class_name", "probability", "true_probability"}
+    assert "background" not in content
+
+
+def test_the_calibration_error_is_that_of_the_answers() -> None:
+    probabilities = np.array([[0.9, 0.1], [0.3, 0.7], [0.8, 0.2]])
+
+    report = classification_report(probabilities, np.array([0, 1, 1]), class_names=["a", "b"])
+
+    assert report.ece == pytest.approx((0.9 + 0.7 + 0.8) / 3 - 2 / 3)
+
+
+def test_mistakes_are_listed_most_certain_first() -> None:
+    probabilities = np.array([[0.6, 0.3, 0.1], [0.1, 0.8, 0.1], [0.05, 0.05, 0.9], [0.6, 0.2, 0.2]])
+    photos = np.arange(4, dtype=np.uint8)[:, None, None, None] * np.ones((1, 4, 4, 3), np.uint8)
+
+    report = classification_report(
+        probabilities, np.array([1, 1, 0, 2]), class_names=["a", "b", "c"], sources=list("wxyz"), read=lambda places: photos[places]
+    )
+
+    told = [(one.source, one.true_class, one.class_name, one.probability, one.true_probability) for one in report.worst]
+    assert told == [("y", "a", "c", 0.9, 0.05), ("w", "b", "a", 0.6, 0.3), ("z", "c", "a", 0.6, 0.2)]
+    assert [one.thumbnail[0, 0, 0] for one in report.worst] == [2, 0, 3]
+    assert report.confusions() == [("a", "c", 1, 1.0), ("b", "a", 1, 0.5), ("c", "a", 1, 1.0)]
+
+
+def test_no_more_than_24_mistakes_are_kept() -> None:
+    assert len(classification_report(np.eye(2)[[0] * 30], np.ones(30, int), class_names=["a", "b"]).worst) == 24
 
 
 def test_shapes_that_do_not_fit_raise() -> None:

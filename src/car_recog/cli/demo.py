@@ -1,11 +1,11 @@
 """`car-recog demo`: the whole way from photos to a saved part classifier, on drawn photos, in about a minute."""
 
 import argparse
+import shutil
 import time
 from itertools import count
 from pathlib import Path
 from shlex import quote
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -121,13 +121,11 @@ def run_demo(folder: Path, *, n_photos: int, n_epochs: int) -> Demo:
         TrainingError: The classifier answers otherwise after it was saved and loaded.
     """
     start = time.perf_counter()
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    # The run folder must be empty, and an interrupted demo leaves none: the photos move into it at the end.
-    with TemporaryDirectory(prefix=".car-recog-demo-", dir=folder.parent) as unfinished:
+    try:
         note(f"drawing {n_photos:,} photos of car parts")
         # A tree has whole cars and pairs of them, too; these are the fewest that eight models from five viewpoints allow.
-        drawn = draw_compcars(Path(unfinished) / "photos", n_part_photos=n_photos, n_car_photos=80, n_pairs=8, seed=SEED)
-        cars = CompCarsDataset(drawn)
+        draw_compcars(folder / "photos", n_part_photos=n_photos, n_car_photos=80, n_pairs=8, seed=SEED)
+        cars = CompCarsDataset(folder / "photos")
         train, val = cars.parts("train").split(1 - _VAL_FRACTION, _VAL_FRACTION, seed=SEED)
         note("loading Keras")
         load_keras()
@@ -135,9 +133,16 @@ def run_demo(folder: Path, *, n_photos: int, n_epochs: int) -> Demo:
 
         classifier = PartClassifier("tiny_cnn", weights=None, image_size=_IMAGE_SIZE)
         sides = Sides(train, val, cars.parts("test"))
-        trained = train_and_judge(classifier, sides, recipe=_recipe(n_epochs), seed=SEED, folder=folder)
-        drawn.rename(folder / "photos")
-    photo = CompCarsDataset(folder / "photos").parts("test")[0]
+        # A run folder must be empty, and the report names photos by their place: so the run moves, not the photos.
+        trained = train_and_judge(classifier, sides, recipe=_recipe(n_epochs), seed=SEED, folder=folder / "run")
+        for path in list(trained.folder.iterdir()):
+            path.rename(folder / path.name)
+        trained.folder.rmdir()
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)  # it was new or empty
+        raise
+    trained = attrs.evolve(trained, folder=folder)
+    photo = cars.parts("test")[0]
     before, after = (asked.predict(str(photo.path))[0] for asked in (classifier, PartClassifier.load(folder / "bundle")))
     if before.class_name != after.class_name or abs(before.probability - after.probability) > _SAME:
         raise TrainingError(f"The classifier said {before} before it was saved and {after} after it was loaded.")

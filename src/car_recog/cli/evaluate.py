@@ -4,7 +4,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from car_recog.cli.cache import decode_into_cache
 from car_recog.cli.options import add_common_flags, add_data_flags
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_report, watched_warnings
 from car_recog.cli.sides import SIDES, has_official_split, read_side
@@ -28,7 +27,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument(
         "--side", choices=SIDES, help="which photos of DATA (test where the official lists of CompCars are used, else all)"
     )
-    parser.add_argument("--out", type=Path, metavar="FOLDER", help="receives report.json, report.md and confusion.png")
+    parser.add_argument("--out", type=Path, metavar="FOLDER", help="receives report.html, report.json, report.md and pictures")
     add_common_flags(parser)
     parser.set_defaults(run=run)
 
@@ -46,7 +45,7 @@ def run(args: argparse.Namespace) -> int:
     with watched_warnings() as problems:
         report = judge(classifier, data)
     if args.out is not None:
-        write_report(report, args.out)
+        written = write_report(report, args.out)
     if args.json:
         show_json({"bundle": str(args.bundle), "data": args.data, "side": side, "report": report.to_dict()})
     else:
@@ -54,20 +53,20 @@ def run(args: argparse.Namespace) -> int:
         show_line("")
         show_line(f"{report.n_photos:,} photos of {args.data}, side: {side}.")
         if args.out is not None:
-            show_line(f"{args.out} holds confusion.png, report.json and report.md.")
+            show_line(f"{args.out} holds {', '.join(sorted(path.name for path in written))}.")
+            show_line(f"Look at {args.out / 'report.html'}")
     return FOUND_PROBLEMS if problems else FINE
 
 
 def judge(classifier: "CarClassifier", data: ImageDataset) -> "ClassificationReport":
-    """Evaluate a classifier and say so, with a bar while photos are decoded."""
-    paths = [sample.path for sample in data.samples if sample.path is not None]
-    decode_into_cache(paths, classifier.config.image_size, classifier.config.resize)
+    """Evaluate a classifier and say so."""
     note(f"judging {len(data):,} photos")
     return classifier.evaluate(data)
 
 
-def write_report(report: "ClassificationReport", folder: Path) -> None:
-    """Write `report.json`, `report.md` and `confusion.png`."""
-    report.to_json(folder / "report.json")
-    report.to_markdown(folder / "report.md")
-    report.plot(folder)
+def write_report(report: "ClassificationReport", folder: Path) -> list[Path]:
+    """Write `report.json`, `report.md`, `report.html` and the pictures. Returns the files."""
+    files = [folder / f"report.{kind}" for kind in ("json", "md", "html")]
+    for write, path in zip((report.to_json, report.to_markdown, report.to_html), files, strict=True):
+        write(path)
+    return files + report.plot(folder)

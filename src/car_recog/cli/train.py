@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _DESCRIPTION = (
     "Train a part classifier on photos, judge it on the test side, and save it. The run folder receives the saved classifier (bundle), "
-    "history.csv, history.png, config.json, report.json, report.md and confusion.png."
+    "config.json, history.csv and, to look at, report.html; its figures (report.json, report.md) and pictures lie beside it."
 )
 
 
@@ -65,6 +65,8 @@ class Trained:
         show_line("")
         show_line(f"Trained {self.n_epochs} epochs in {self.seconds:.0f} s. {self.folder} holds:")
         show_line(f"  {', '.join(path.name for path in sorted(self.folder.iterdir()))}")
+        if self.report is not None:
+            show_line(f"Look at {self.folder / 'report.html'}")
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:

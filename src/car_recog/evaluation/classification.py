@@ -1,7 +1,7 @@
 """How well photos are told apart by class."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +9,16 @@ import attrs
 import numpy as np
 
 from car_recog.errors import DataError
-from car_recog.evaluation.intervals import Interval, bootstrap, wilson
+from car_recog.evaluation.calibration import ReliabilityBin, calibration_error
+from car_recog.evaluation.intervals import Interval, bootstrap, number_groups, wilson
+from car_recog.evaluation.plots import draw_confusion, draw_history, draw_reliability, draw_scores, save
+from car_recog.evaluation.report import Background, to_html, to_markdown
+from car_recog.evaluation.sheets import Tile, save_sheet, shrink
 from car_recog.storage import atomic_file
 
 TOP_K = (1, 3, 5)
+N_WORST = 24
+_NOT_IN_JSON = ("thumbnail", "background")
 
 
 @attrs.frozen
@@ -33,6 +39,32 @@ class ClassScore:
 
 
 @attrs.frozen(kw_only=True)
+class Mistake:
+    """A photo that was given a wrong class.
+
+    Args:
+        source: The file, or the place of the photo among those judged.
+        true_class: What it shows.
+        class_name: The answer.
+        probability: Probability of the answer.
+        true_probability: Probability of the true class.
+        thumbnail: The photo as the network sees it, smaller: uint8 RGB, shape `(height, width, 3)`; None where it was not handed in.
+    """
+
+    source: str
+    true_class: str
+    class_name: str
+    probability: float
+    true_probability: float
+    thumbnail: np.ndarray | None = attrs.field(default=None, eq=False, repr=False)
+
+    def tile(self) -> Tile:
+        """The mistake on a sheet."""
+        answers = f"answer: {self.class_name}", f"is: {self.true_class}"
+        return Tile(self.thumbnail, (*answers, f"{self.probability:.3f} against {self.true_probability:.3f}", Path(self.source).name))
+
+
+@attrs.frozen(kw_only=True)
 class ClassificationReport:
     """What `evaluate` of a classifier returns. All shares are fractions in [0, 1].
 
@@ -43,8 +75,12 @@ class ClassificationReport:
         macro_f1: Mean F1 of the classes that have photos here.
         per_class: Scores by class name, in the order of the classes.
         confusion: Counts, true classes in rows, answers in columns.
+        ece: Expected calibration error: how far probability and accuracy lie apart; see `calibration.calibration_error`.
+        reliability: The bins of the calibration error.
+        worst: The wrong answers, most certain first, 24 at most.
         intervals: 95 % intervals by name of the figure.
         skipped: Message by file of photos that could not be decoded and were not judged.
+        background: What was judged, for pages; not part of the JSON.
     """
 
     n_photos: int
@@ -53,17 +89,33 @@ class ClassificationReport:
     macro_f1: float
     per_class: dict[str, ClassScore]
     confusion: np.ndarray = attrs.field(eq=attrs.cmp_using(eq=np.array_equal), repr=False)
+    ece: float
+    reliability: tuple[ReliabilityBin, ...]
+    worst: tuple[Mistake, ...]
     intervals: dict[str, Interval]
     skipped: Mapping[str, str] = attrs.field(factory=dict)
+    background: Background | None = attrs.field(default=None, eq=False, repr=False)
 
     @property
     def class_names(self) -> tuple[str, ...]:
         """The classes, in order."""
         return tuple(self.per_class)
 
+    def confusions(self, limit: int = 10) -> list[tuple[str, str, int, float]]:
+        """Give the most frequent confusions: true class, answer, photos, share of the true class."""
+        wrong = self.confusion - np.diag(self.confusion.diagonal())
+        places = np.argsort(-wrong, axis=None, kind="stable")[:limit]
+        pairs = [(i, j, int(wrong[i, j])) for i, j in zip(*np.unravel_index(places, wrong.shape), strict=True) if wrong[i, j]]
+        names = self.class_names
+        return [(names[i], names[j], count, count / self.per_class[names[i]].support) for i, j, count in pairs]
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return attrs.asdict(self, value_serializer=lambda _, __, value: value.tolist() if isinstance(value, np.ndarray) else value)
+        return attrs.asdict(
+            self,
+            filter=lambda field, _: field.name not in _NOT_IN_JSON,
+            value_serializer=lambda _, __, value: value.tolist() if isinstance(value, np.ndarray) else value,
+        )
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Give the report as JSON text, and write it to a file where one is named."""
@@ -71,37 +123,38 @@ class ClassificationReport:
 
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Give the report as Markdown text, and write it to a file where one is named."""
-        lines = [
-            "| figure | value | 95 % interval |",
-            "| --- | --- | --- |",
-            *(f"| {name} | {value:.3f} | {_worded(self.intervals.get(key))} |" for name, key, value in self.headline()),
-            "",
-            f"{self.n_photos} photos" + (f", {len(self.skipped)} more could not be decoded" if self.skipped else "") + ".",
-            "",
-            "| class | precision | recall | F1 | photos |",
-            "| --- | --- | --- | --- | --- |",
-            *(f"| {name} | {s.precision:.3f} | {s.recall:.3f} | {s.f1:.3f} | {s.support} |" for name, s in self.per_class.items()),
-        ]
-        return _write("\n".join(lines) + "\n", path)
+        return _write(to_markdown(self), path)
+
+    def to_html(self, path: str | Path | None = None) -> str:
+        """Give the report as one page that holds all its pictures, and write it to a file where one is named. Needs the extra `plots`."""
+        return _write(to_html(self), path)
 
     def plot(self, folder: str | Path) -> list[Path]:
-        """Draw the confusion matrix as `confusion.png` into a folder. Needs the extra `plots`.
+        """Draw the report into a folder. Needs the extra `plots`.
+
+        `confusion.png`, `per_class.png`, `calibration.png`; `worst.png`, the worst mistakes, where there are any; and where the
+        classifier handed them in, `history.png`, the curves of the training, and `photos.png`, photos with their classes.
 
         Returns:
             The files.
         """
-        from car_recog.evaluation.plots import plot_confusion
-
-        return [plot_confusion(self.confusion, self.class_names, Path(folder) / "confusion.png")]
+        folder, background = Path(folder), self.background
+        figures = {
+            "confusion": draw_confusion(self.confusion, self.class_names),
+            "per_class": draw_scores([(name, s.precision, s.recall, s.f1, s.support) for name, s in self.per_class.items()]),
+            "calibration": draw_reliability(self.reliability, self.ece),
+        }
+        if background and background.history:
+            figures["history"] = draw_history(background.history)
+        files = [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
+        sheets = {"worst": [mistake.tile() for mistake in self.worst], "photos": background.photos if background else ()}
+        return files + [save_sheet(tiles, folder / f"{name}.png") for name, tiles in sheets.items() if tiles]
 
     def headline(self) -> list[tuple[str, str, float]]:
         """Give the figures that matter most: name for people, key in `intervals`, value."""
         top = [(f"top-{k} accuracy", f"top_{k}", value) for k, value in self.top_k.items() if k > 1]
-        return [("accuracy", "accuracy", self.accuracy), *top, ("macro F1", "macro_f1", self.macro_f1)]
-
-
-def _worded(interval: Interval | None) -> str:
-    return f"{interval[0]:.3f} to {interval[1]:.3f}" if interval else ""
+        figures = [("accuracy", "accuracy", self.accuracy), *top, ("macro F1", "macro_f1", self.macro_f1)]
+        return [*figures, ("calibration error", "ece", self.ece)]
 
 
 def _write(text: str, path: str | Path | None) -> str:
@@ -117,7 +170,10 @@ def classification_report(
     *,
     class_names: Sequence[str],
     groups: Sequence[object] | None = None,
+    sources: Sequence[str] | None = None,
+    read: Callable[[np.ndarray], np.ndarray] | None = None,
     skipped: Mapping[str, str] | None = None,
+    background: Background | None = None,
 ) -> ClassificationReport:
     """Judge the answers of a classifier.
 
@@ -128,7 +184,10 @@ def classification_report(
         labels: True class ids, shape `(n,)`.
         class_names: Names of the classes.
         groups: Key of the photos that are not independent of each other, one per photo; None stands alone. The intervals then draw groups.
+        sources: Name of each photo; None numbers them.
+        read: From places, shape `(k,)`, to photos, uint8 `(k, height, width, 3)`, for the worst mistakes.
         skipped: Message by file of photos that are missing here.
+        background: What pages tell beside the figures.
 
     Raises:
         DataError: Shapes that do not fit, or no photos.
@@ -153,6 +212,8 @@ def classification_report(
     scores = [
         ClassScore(float(p), float(r), float(f), int(s)) for p, r, f, s in zip(precision, recall, f1, support, strict=True)
     ]
+    units = number_groups(groups)
+    ece, ece_interval, bins = calibration_error(probabilities.max(axis=1), answers == labels, units=units)
     return ClassificationReport(
         n_photos=len(labels),
         accuracy=float(np.mean(answers == labels)),
@@ -160,8 +221,36 @@ def classification_report(
         macro_f1=float(f1[support > 0].mean()),
         per_class=dict(zip(class_names, scores, strict=True)),
         confusion=confusion,
-        intervals=_intervals(labels, answers, place, ks, n_classes, _units(groups)),
+        ece=ece,
+        reliability=bins,
+        worst=_worst(probabilities, labels, answers, class_names, sources, read),
+        intervals=_intervals(labels, answers, place, ks, n_classes, units) | {"ece": ece_interval},
         skipped=dict(skipped or {}),
+        background=background,
+    )
+
+
+def _worst(
+    probabilities: np.ndarray,
+    labels: np.ndarray,
+    answers: np.ndarray,
+    class_names: Sequence[str],
+    sources: Sequence[str] | None,
+    read: Callable[[np.ndarray], np.ndarray] | None,
+) -> tuple[Mistake, ...]:
+    wrong = np.flatnonzero(answers != labels)
+    wrong = wrong[np.argsort(-probabilities[wrong, answers[wrong]], kind="stable")[:N_WORST]]
+    photos = [shrink(photo) for photo in read(wrong)] if read and len(wrong) else [None] * len(wrong)
+    return tuple(
+        Mistake(
+            source=sources[i] if sources else f"photo {i}",
+            true_class=class_names[labels[i]],
+            class_name=class_names[answers[i]],
+            probability=float(probabilities[i, answers[i]]),
+            true_probability=float(probabilities[i, labels[i]]),
+            thumbnail=photo,
+        )
+        for i, photo in zip(wrong.tolist(), photos, strict=True)
     )
 
 
@@ -172,15 +261,6 @@ def _scores(right: np.ndarray, called: np.ndarray, true: np.ndarray) -> tuple[np
         return np.asarray(np.divide(part, whole, out=np.zeros(np.shape(whole), float), where=whole > 0))
 
     return share(right, called), share(right, true), share(2 * right, called + true)
-
-
-def _units(groups: Sequence[object] | None) -> np.ndarray | None:
-    """Number the groups; None where every photo stands alone."""
-    if groups is None or all(group is None for group in groups):
-        return None
-    keys = [("alone", str(i)) if group is None else ("group", str(group)) for i, group in enumerate(groups)]
-    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
-    return np.array([number[key] for key in keys])
 
 
 def _intervals(

@@ -1,6 +1,6 @@
 """How far a figure can be trusted: 95 % intervals."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -57,3 +57,17 @@ def bootstrap(
         draws.append(statistic(times @ values))
     low, high = np.nanquantile(np.concatenate(draws), [0.025, 0.975])
     return float(low), float(high)
+
+
+def number_groups(groups: Sequence[object] | None) -> np.ndarray | None:
+    """Number groups for `bootstrap`, None standing alone; None where every photo stands alone.
+
+    Example:
+        >>> number_groups(["a", None, "a", None]).tolist()
+        [0, 1, 0, 2]
+    """
+    if groups is None or all(group is None for group in groups):
+        return None
+    keys = [("alone", str(i)) if group is None else ("group", str(group)) for i, group in enumerate(groups)]
+    number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
+    return np.array([number[key] for key in keys])

@@ -1,19 +1,25 @@
 """Pictures of results. Needs the extra `plots` (matplotlib), imported here alone."""
 
 from collections.abc import Mapping, Sequence
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import ImageFont
 
 from car_recog.errors import OptionError
+from car_recog.evaluation.calibration import ReliabilityBin
+from car_recog.evaluation.intervals import wilson
 from car_recog.storage import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-MAX_NUMBERED = 25
+MAX_IN_ORDER = 25
+MAX_CLASSES = 120
 DPI = 150
+_MAX_LETTERS = 28
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -29,48 +35,168 @@ def new_figure(width: float, height: float) -> "Figure":
     return Figure(figsize=(width, height), layout="constrained")
 
 
+def sheet_font(size: int) -> ImageFont.FreeTypeFont:
+    """Give the font of matplotlib to Pillow, whose own knows hardly more than ASCII.
+
+    Raises:
+        OptionError: Matplotlib is not installed.
+    """
+    new_figure(1, 1)
+    import matplotlib
+
+    return ImageFont.truetype(str(Path(matplotlib.get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf"), size)
+
+
+def to_png(figure: "Figure") -> bytes:
+    """Write a figure as the bytes of a PNG file."""
+    buffer = BytesIO()
+    figure.savefig(buffer, dpi=DPI, format="png")
+    return buffer.getvalue()
+
+
 def save(figure: "Figure", path: Path) -> Path:
     """Write a figure to a PNG file."""
     with atomic_file(path) as part:
-        figure.savefig(part, dpi=DPI, format="png")
+        part.write_bytes(to_png(figure))
     return path
 
 
-def plot_confusion(confusion: np.ndarray, class_names: Sequence[str], path: Path) -> Path:
-    """Draw a confusion matrix: colour is the share of the true class, numbers are photos.
+def draw_confusion(confusion: np.ndarray, class_names: Sequence[str]) -> "Figure":
+    """Draw a confusion matrix: blue is right, red is wrong, darker a larger share of the true class; numbers are photos.
+
+    More than 25 classes are put in an order in which those that are taken for each other are neighbours, and only mistakes bear
+    numbers. Of more than 120 classes those with the most mistakes are drawn.
 
     Args:
         confusion: Counts, shape `(n_classes, n_classes)`, true classes in rows.
         class_names: Names of the classes.
-        path: The PNG file.
     """
-    n = len(class_names)
-    side = min(4 + 0.42 * n, 24)
-    figure = new_figure(side + 1.2, side)
-    axes = figure.subplots()
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
-    picture = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
-    size = float(np.clip(320 / n, 4, 10))
-    axes.set_xticks(range(n), class_names, rotation=90, fontsize=size)
-    axes.set_yticks(range(n), class_names, fontsize=size)
+    shown = _shown_classes(confusion, shares)
+    confusion, shares, n = confusion[np.ix_(shown, shown)], shares[np.ix_(shown, shown)], len(shown)
+    side = min(3.5 + 0.42 * n, 24)
+    figure = new_figure(side, side)
+    axes = figure.subplots()
+    axes.pcolormesh(_colours(shares), edgecolors="0.9", linewidth=0.3)
+    axes.set_aspect("equal")
+    axes.invert_yaxis()
+    size = float(np.clip(0.6 * 72 * 0.8 * side / n, 5, 10))
+    names = [_shorten(class_names[i]) for i in shown]
+    axes.set_xticks(np.arange(n) + 0.5, names, rotation=90, fontsize=size)
+    axes.set_yticks(np.arange(n) + 0.5, names, fontsize=size)
     axes.set_xlabel("answer")
     axes.set_ylabel("true class")
-    if n <= MAX_NUMBERED:
-        for row, column in zip(*np.nonzero(confusion), strict=True):
-            shade = "white" if shares[row, column] > 0.5 else "black"
-            axes.text(column, row, str(confusion[row, column]), ha="center", va="center", color=shade, fontsize=size)
-    figure.colorbar(picture, ax=axes, label="share of the true class", shrink=0.8)
-    return save(figure, path)
+    few = f"the {n} of {len(class_names)} classes with the most mistakes; " if n < len(class_names) else ""
+    axes.set_title(f"{few}blue: right, red: wrong; numbers: photos", fontsize=9, loc="left")
+    for row, column in zip(*np.nonzero(confusion), strict=True):
+        if n <= MAX_IN_ORDER or row != column:
+            is_dark = shares[row, column] > (0.6 if row == column else 0.35)
+            style: dict[str, Any] = {"ha": "center", "va": "center_baseline", "color": "white" if is_dark else "black", "fontsize": size}
+            axes.text(column + 0.5, row + 0.5, str(confusion[row, column]), in_layout=False, **style)
+    return figure
 
 
-def plot_history(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
+def _colours(shares: np.ndarray) -> np.ndarray:
+    """Colour a matrix of shares. One photo in fifty must still be seen off the diagonal: there the root of the share counts."""
+    import matplotlib
+
+    blues, reds = matplotlib.colormaps["Blues"](0.9 * shares), matplotlib.colormaps["Reds"](0.9 * np.sqrt(shares))
+    coloured = np.where(np.eye(len(shares), dtype=bool)[..., None], blues, reds)
+    return np.where(shares[..., None] > 0, coloured, 1.0)
+
+
+def _shown_classes(confusion: np.ndarray, shares: np.ndarray) -> np.ndarray:
+    n = len(confusion)
+    if n <= MAX_IN_ORDER:
+        return np.arange(n)
+    n_wrong = confusion.sum(axis=0) + confusion.sum(axis=1) - 2 * confusion.diagonal()
+    shown = np.sort(np.argsort(-n_wrong, kind="stable")[:MAX_CLASSES])
+    return np.asarray(shown[neighbours(shares[np.ix_(shown, shown)])])
+
+
+def neighbours(shares: np.ndarray) -> np.ndarray:
+    """Order classes so that those which are taken for each other stand side by side.
+
+    Chains are joined at their ends, the most confused pair of ends first.
+
+    Args:
+        shares: Shape `(n_classes, n_classes)`: share of the true class in rows that was given the answer in columns.
+
+    Example:
+        >>> neighbours(np.array([[0.5, 0.0, 0.5], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]])).tolist()
+        [2, 0, 1]
+    """
+    both = shares + shares.T
+    rows, columns = np.triu_indices(len(both), 1)
+    by_weight = np.argsort(-both[rows, columns], kind="stable")
+    chain_of = {i: [i] for i in range(len(both))}
+    for a, b in zip(rows[by_weight].tolist(), columns[by_weight].tolist(), strict=True):
+        first, second = chain_of[a], chain_of[b]
+        if first is second or a not in (first[0], first[-1]) or b not in (second[0], second[-1]):
+            continue
+        joined = (first if first[-1] == a else first[::-1]) + (second if second[0] == b else second[::-1])
+        chain_of.update(dict.fromkeys(joined, joined))
+    return np.array(chain_of[0])
+
+
+def draw_scores(scores: Sequence[tuple[str, float, float, float, int]]) -> "Figure":
+    """Draw F1 as bars, precision and recall as marks on them, the worst class on top.
+
+    Args:
+        scores: Name, precision, recall, F1 and photos of each class. Classes without photos are left out; of more than 120 the worst
+            are drawn.
+    """
+    rows = sorted((row for row in scores if row[4]), key=lambda row: row[3])[:MAX_CLASSES]
+    figure = new_figure(8, 1.4 + 0.24 * len(rows))
+    axes = figure.subplots()
+    places = range(len(rows))
+    axes.barh(places, [row[3] for row in rows], color="#9ecae1", label="F1")
+    axes.plot([row[1] for row in rows], places, "o", color="#d95f02", markersize=9, markerfacecolor="none", label="precision")
+    axes.plot([row[2] for row in rows], places, "o", color="#1b3a6b", markersize=4, label="recall")
+    axes.set_yticks(places, [f"{_shorten(row[0])} ({row[4]})" for row in rows], fontsize=9)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
+    axes.set_xlim(0, 1.02)
+    axes.grid(axis="x", alpha=0.3)
+    axes.set_axisbelow(True)
+    axes.set_ylabel("class (photos)")
+    figure.legend(loc="outside upper center", ncols=3, frameon=False)
+    return figure
+
+
+def draw_reliability(bins: Sequence[ReliabilityBin], error: float) -> "Figure":
+    """Draw accuracy over probability, with the 95 % interval of each bin; on the dashed line probabilities mean what they say.
+
+    Args:
+        bins: The bins.
+        error: The expected calibration error.
+    """
+    figure = new_figure(5.5, 5)
+    axes = figure.subplots()
+    x, y = [one.confidence for one in bins], [one.accuracy for one in bins]
+    bounds = [wilson(round(one.accuracy * one.n_photos), one.n_photos) for one in bins]
+    axes.plot([0, 1], [0, 1], "--", color="grey")
+    axes.vlines(x, [low for low, _ in bounds], [high for _, high in bounds], color="#9ecae1", linewidth=3)
+    axes.plot(x, y, "o-", color="#1b3a6b")
+    axes.set_xlim(0, 1.02)
+    axes.set_ylim(0, 1.02)
+    axes.grid(alpha=0.3)
+    axes.set_xlabel("mean probability of the answers")
+    axes.set_ylabel("share of the answers that are right")
+    counts = sorted({one.n_photos for one in bins})
+    each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
+    axes.set_title(f"calibration error {error:.3f}; {each} photos a point", fontsize=9, loc="left")
+    return figure
+
+
+def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
     """Draw loss and accuracy over the epochs of all phases.
 
     Args:
         columns: Columns by name as `History.history` gives them.
-        path: The PNG file.
     """
     figure = new_figure(10, 4)
+    from matplotlib.ticker import MaxNLocator
+
     epochs = columns.get("epoch", [])
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for column, label in ((name, "training"), (f"val_{name}", "validation")):
@@ -78,16 +204,27 @@ def plot_history(columns: Mapping[str, Sequence[Any]], path: Path) -> Path:
                 axes.plot(epochs, columns[column], marker=".", label=label)
         axes.set_xlabel("epoch")
         axes.set_ylabel(name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         if len(epochs):
             axes.legend()
         _mark_phases(axes, columns.get("phase", []), epochs)
-    return save(figure, path)
+    return figure
 
 
 def _mark_phases(axes: Any, phases: Sequence[str], epochs: Sequence[int]) -> None:
-    """Draw a line where a new phase begins and name it."""
-    starts = [i for i, phase in enumerate(phases) if i and phase != phases[i - 1]]
-    for start in starts:
-        axes.axvline(epochs[start] - 0.5, color="grey", linestyle=":")
-        axes.annotate(phases[start], (epochs[start] - 0.4, 0.02), xycoords=("data", "axes fraction"), fontsize=8)
+    """Name each phase where it begins, where there are several, and draw a line between two."""
+    starts = [i for i, phase in enumerate(phases) if not i or phase != phases[i - 1]]
+    for start in starts if len(starts) > 1 else []:
+        if start:
+            axes.axvline(epochs[start] - 0.5, color="grey", linestyle=":")
+        place = (epochs[start] - 0.4, 0.98)
+        axes.annotate(
+            _shorten(phases[start]), place, xycoords=("data", "axes fraction"), fontsize=8, rotation=90, va="top", color="0.3"
+        )
+
+
+def _shorten(name: str) -> str:
+    """Cut a long name in its middle, and keep matplotlib from reading dollar signs as formulas."""
+    short = name if len(name) <= _MAX_LETTERS else f"{name[: _MAX_LETTERS // 2]}…{name[1 - _MAX_LETTERS // 2 :]}"
+    return short.replace("$", r"\$")
