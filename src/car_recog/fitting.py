@@ -134,7 +134,10 @@ class _Run:
                 self._run_phase(phase, self.network.head, self._as_features(self.photos), judged)
             else:
                 size = phase.train_size(self.fit.config.image_size)
-                self._run_phase(phase, self.network.model, self.photos, self.validation, Augmentation(size, phase.augmentation))
+                # Photos that nothing changes are not resampled either.
+                is_changing = bool(phase.augmentation) or size != self.fit.config.image_size
+                augmentation = Augmentation(size, phase.augmentation) if is_changing else None
+                self._run_phase(phase, self.network.model, self.photos, self.validation, augmentation)
         freeze(self.network.stages, Phase(epochs=1))
         return self.history
 
