@@ -161,7 +161,9 @@ class _Run:
             shuffle_seed=self.fit.seed,
             augmentation=augmentation,
         )
-        judged = validation and Batches(validation, self._targets(validation.labels), batch_size=_FEATURE_BATCH)
+        judged = None
+        if validation is not None:
+            judged = Batches(validation, self._targets(validation.labels), batch_size=_FEATURE_BATCH)
         run_phase(
             model,
             phase,

@@ -14,13 +14,13 @@ class ArrayBatches(keras.utils.PyDataset):
 
     def __init__(self, x: np.ndarray, y: np.ndarray, batch_size: int = 16) -> None:
         super().__init__()
-        self.x, self.y, self.batch_size, self.epoch, self.epochs_seen = x, y, batch_size, 0, set()
+        self.x, self.y, self.batch_size, self.epoch, self.reads = x, y, batch_size, 0, []
 
     def __len__(self) -> int:
-        return len(self.x) // self.batch_size
+        return -(-len(self.x) // self.batch_size)
 
     def __getitem__(self, number: int) -> tuple[np.ndarray, np.ndarray]:
-        self.epochs_seen.add(self.epoch)
+        self.reads.append((self.epoch, number))
         chosen = slice(number * self.batch_size, (number + 1) * self.batch_size)
         return self.x[chosen], self.y[chosen]
 
@@ -60,20 +60,35 @@ def test_a_phase_learns_and_is_recorded(toy) -> None:
     assert history.history["epoch"] == [1, 2, 3, 4]
     assert history.history["learning_rate"] == pytest.approx([0.1] * 4)
     assert history.phases == ["toy"]
-    assert batches.epochs_seen == {0, 1, 2, 3}
+    # Keras looks at two batches for their shapes first, and reads some beyond the last epoch.
+    assert batches.reads[2:18] == [(epoch, number) for epoch in range(4) for number in range(4)]
 
 
 def test_a_second_phase_counts_on(toy) -> None:
-    history, batches = History(), ArrayBatches(*toy)
+    history, batches = History(), {name: ArrayBatches(*toy) for name in ("first", "second")}
     task = Task(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), is_one_hot=False, chance=0.5, has_progress=False)
     phases = [Phase(name=name, epochs=n, learning_rate=0.1) for name, n in (("first", 2), ("second", 1))]
 
     model = network()
     for phase in phases:
-        run_phase(model, phase, task, history, recipe=Recipe(phases=phases), batches=batches, n_epochs=phase.epochs, n_watched=64)
+        options = {"recipe": Recipe(phases=phases), "n_epochs": phase.epochs, "n_watched": 64}
+        run_phase(model, phase, task, history, batches=batches[phase.name], **options)
 
     assert [(row["phase"], row["epoch"]) for row in history.rows] == [("first", 1), ("first", 2), ("second", 3)]
-    assert batches.epochs_seen == {0, 1, 2}
+    assert batches["second"].reads[2:6] == [(2, number) for number in range(4)]
+
+
+def test_each_validation_sees_every_photo_once(toy) -> None:
+    x, y = toy
+    seen = ArrayBatches(x[:25], np.arange(25) // 16)  # sixteen photos of class 0, then a smaller batch of nine of class 1
+    model = network()
+    model.layers[-1].set_weights([np.zeros((4, 2), "float32"), np.array([1.0, 0.0], "float32")])
+
+    history = train(model, ArrayBatches(x, y), n_epochs=3, validation=seen, learning_rate=1e-12, schedule="constant")
+
+    loss = np.log(1 + np.exp(-1.0))  # of a logit that is 1 above the other, and rightly so
+    assert history.history["val_loss"] == pytest.approx([(16 * loss + 9 * (loss + 1)) / 25] * 3, abs=1e-6)
+    assert history.history["val_accuracy"] == pytest.approx([16 / 25] * 3)
 
 
 def test_a_loss_that_is_no_number_stops_at_once(toy) -> None:

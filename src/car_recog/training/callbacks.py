@@ -20,17 +20,16 @@ class CollapseWarning(UserWarning):
 
 
 class Record(keras.callbacks.Callback):  # type: ignore[misc]
-    """Appends a row per epoch to a history and tells the batches which epoch begins."""
+    """Appends a row per epoch to a history."""
 
-    def __init__(self, history: History, phase: str, set_epoch: Callable[[int], None]) -> None:
+    def __init__(self, history: History, phase: str) -> None:
         super().__init__()
-        self._history, self._phase, self._set_epoch = history, phase, set_epoch
+        self._history, self._phase = history, phase
         self._before = len(history)
         self._start = 0.0
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         self._start = time.perf_counter()
-        self._set_epoch(self._before + epoch)
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         rate = float(keras.ops.convert_to_tensor(self.model.optimizer.learning_rate))

@@ -22,11 +22,35 @@ class Augment(Protocol):
 
 
 class EpochBatches(Protocol):
-    """Batches that know which epoch they are of."""
+    """Batches of one epoch after the other; `epoch` says which."""
 
     epoch: int
 
     def __len__(self) -> int: ...
+
+    def __getitem__(self, number: int) -> tuple[Any, ...]: ...
+
+
+class Endless(keras.utils.PyDataset):  # type: ignore[misc]
+    """The batches of all epochs as one sequence.
+
+    Keras would start a new reader for each epoch, and TensorFlow takes up to two seconds to end the old one.
+
+    Args:
+        batches: The batches of an epoch.
+        first_epoch: The epoch to begin with.
+    """
+
+    num_batches = None
+
+    def __init__(self, batches: EpochBatches, *, first_epoch: int = 0) -> None:
+        super().__init__()
+        self._batches, self._first_epoch = batches, first_epoch
+
+    def __getitem__(self, place: int) -> tuple[Any, ...]:
+        epoch, number = divmod(place, len(self._batches))
+        self._batches.epoch = self._first_epoch + epoch
+        return self._batches[number]
 
 
 @attrs.frozen(kw_only=True)
@@ -70,9 +94,9 @@ def run_phase(
     history: History,
     *,
     recipe: Recipe,
-    batches: Any,
+    batches: EpochBatches,
     n_epochs: int,
-    validation: Any = None,
+    validation: keras.utils.PyDataset | None = None,
     n_watched: int,
     augmentation: Augment | None = None,
 ) -> None:
@@ -108,12 +132,20 @@ def run_phase(
         Watch(task.chance, n_watched, phase.name),
         *([_early_stopping(recipe.patience)] if recipe.patience else []),
         *task.callbacks,
-        Record(history, phase.name, lambda epoch: setattr(batches, "epoch", epoch)),
+        Record(history, phase.name),
     ]
     with progress_bar(phase.name, n_epochs * len(batches), is_shown=task.has_progress) as advance:
         if task.has_progress:
             callbacks.append(ShowProgress(phase.name, advance))
-        model.fit(batches, validation_data=validation, epochs=n_epochs, verbose=0, shuffle=False, callbacks=callbacks)
+        model.fit(
+            Endless(batches, first_epoch=len(history)),
+            steps_per_epoch=len(batches),
+            validation_data=validation,
+            epochs=n_epochs,
+            verbose=0,
+            shuffle=False,
+            callbacks=callbacks,
+        )
 
 
 def _early_stopping(patience: int) -> keras.callbacks.Callback:
