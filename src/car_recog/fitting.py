@@ -31,6 +31,7 @@ from car_recog.training.freezing import freeze
 from car_recog.training.history import History
 from car_recog.training.linear import fit_logistic
 from car_recog.training.loop import Task, class_weights, run_phase
+from car_recog.training.memory import keep_freed_memory
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Phase, Recipe
 
@@ -74,6 +75,7 @@ def fit_network(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> tupl
     loss = classifier_loss(fit.loss)
     val = check_fit(fit, train, val, is_one_hot=takes_one_hot(loss))
     start = time.perf_counter()
+    keep_freed_memory()
     with _seeded(fit.seed):
         network = build_network(fit.config, n_classes=len(train.class_names), weights=fit.weights)
         for phase in fit.recipe.phases:
