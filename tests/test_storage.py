@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from car_recog.storage import atomic_file, atomic_folder, cache_folder, content_hash, file_sha256
+from car_recog.storage import atomic_file, atomic_folder, cache_folder, content_hash, file_sha256, write_text
 
 
 def names(folder):
@@ -107,6 +107,14 @@ def test_a_file_is_fingerprinted_as_sha256sum_does(tmp_path):
 
     # The example of FIPS 180-2, appendix B.1.
     assert file_sha256(tmp_path / "abc.txt") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_a_text_is_written_with_the_bytes_of_odd_file_names_and_given_back(tmp_path):
+    text = "caf\udce9.jpg\n"  # what Python makes of a file name in Latin-1
+
+    assert write_text(text, tmp_path / "deep" / "notes.txt") == write_text(text, None) == text
+    assert (tmp_path / "deep" / "notes.txt").read_bytes() == b"caf\xe9.jpg\n"
+    assert names(tmp_path / "deep") == ["notes.txt"]
 
 
 def test_the_variable_says_where_caches_lie(monkeypatch, tmp_path):

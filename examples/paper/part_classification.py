@@ -17,7 +17,6 @@ Source: Sardrod and Omidvar, sections III.A and IV.A.
 
 import argparse
 import json
-import re
 import sys
 import time
 from collections.abc import Sequence
@@ -32,12 +31,13 @@ import numpy as np
 from paper_tables import ABOUT_THE_DATA, N_PHOTOS, N_TEST, Run, draw_figure, label, report
 
 from car_recog import CarRecogError, CompCarsDataset, FolderDataset, ImageDataset, PartClassifier, get_backbone, get_recipe
+from car_recog.data.folders import group_by_name
 from car_recog.data.synthetic import draw_compcars
-from car_recog.errors import DataError, OptionError
+from car_recog.errors import OptionError
 from car_recog.evaluation.classification import ClassificationReport
 from car_recog.evaluation.plots import new_figure
 from car_recog.losses.named import classifier_loss
-from car_recog.storage import atomic_file
+from car_recog.storage import write_text
 
 N_TIMED = 256
 
@@ -68,7 +68,10 @@ class Photos:
 def read_photos(args: argparse.Namespace, stack: ExitStack) -> Photos:
     """Read the photos that the flags name, and say what is known about them."""
     if args.folder:
-        return Photos(*_grouped(FolderDataset(args.folder), args.group_pattern).split(0.8, 0.2, seed=0))
+        data: ImageDataset = FolderDataset(args.folder)
+        if args.group_pattern is not None:
+            data = group_by_name(data, args.group_pattern, root=args.folder)
+        return Photos(*data.split(0.8, 0.2, seed=0))
     root = args.root
     if args.synthetic:
         folder = stack.enter_context(TemporaryDirectory())
@@ -80,19 +83,6 @@ def read_photos(args: argparse.Namespace, stack: ExitStack) -> Photos:
         print(ABOUT_THE_DATA, end="")
         print(f"- Here: {len(photos.rest):,} photos in the train lists ({verdict}), {len(photos.test):,} in the test lists.\n")
     return photos
-
-
-def _grouped(data: ImageDataset, pattern: str | None) -> ImageDataset:
-    """Give each photo the group that the pattern finds in its file name."""
-    if pattern is None:
-        return data
-    try:
-        found = [re.search(pattern, sample.path.name) for sample in data.samples]
-    except re.error as error:
-        raise OptionError(f"--group-pattern is not a regular expression: {error}.") from error
-    if lost := [sample.path.name for sample, match in zip(data.samples, found, strict=True) if not match]:
-        raise DataError(f"--group-pattern {pattern!r} matches nothing in {len(lost)} of {len(data)} names, such as '{lost[0]}'.")
-    return ImageDataset((attrs.evolve(s, group=match[0]) for s, match in zip(data.samples, found, strict=True)), data.class_names)
 
 
 def build(backbone: str, loss: str, *, image_size: Sequence[int], weights: str | None) -> PartClassifier:
@@ -189,11 +179,8 @@ def run_all(args: argparse.Namespace, stack: ExitStack) -> None:
                 clf = build(backbone, loss, image_size=args.image_size, weights=args.weights)
                 runs.append(train_and_judge(clf, photos, seed=seed, epochs=args.epochs, verbose=not args.quiet))
                 keras.backend.clear_session()
-                with atomic_file(results) as part:
-                    part.write_text(json.dumps({"settings": settings, "runs": runs}, indent=1) + "\n", "utf-8")
-    text = report(runs)
-    with atomic_file(args.out / "tables.md") as part:
-        part.write_text(text, "utf-8")
+                write_text(json.dumps({"settings": settings, "runs": runs}, indent=1) + "\n", results)
+    text = write_text(report(runs), args.out / "tables.md")
     print(f"\n{text}\n{draw_figure(runs, args.out / 'figure_1.png')}")
 
 

@@ -17,7 +17,7 @@ class ImageDecodeError(CarRecogError, ValueError):
 
 
 class CacheFullError(CarRecogError, OSError):
-    """The disk has no space for decoded photos."""
+    """The disk has no space for decoded photos or embeddings."""
 
 
 class UnknownNameError(CarRecogError, LookupError):
@@ -48,6 +48,10 @@ class BundleError(CarRecogError, ValueError):
     """A saved recogniser is damaged, of an unknown version, or not what it claims to be."""
 
 
+class GalleryChangedError(CarRecogError, RuntimeError):
+    """A saved gallery is not the one that was loaded or saved last: another process changed it meanwhile."""
+
+
 def suggestion(name: str, known: Iterable[str]) -> str:
     """Word a hint at the nearest known name, or nothing when none is near.
 
@@ -59,3 +63,18 @@ def suggestion(name: str, known: Iterable[str]) -> str:
     """
     near = get_close_matches(name, list(known), n=1)
     return f" Did you mean '{near[0]}'?" if near else ""
+
+
+def listed(faults: Iterable[str], *, limit: int = 20) -> str:
+    """Word faults as the end of a message: a line each, and how many more there are.
+
+    Example:
+        >>> print("4 faults:" + listed(["a.jpg", "b.jpg", "c.jpg", "d.jpg"], limit=2))
+        4 faults:
+          a.jpg
+          b.jpg
+          and 2 more
+    """
+    lines = list(faults)
+    more = [f"and {len(lines) - limit:,} more"] if len(lines) > limit else []
+    return "".join(f"\n  {line}" for line in lines[:limit] + more)

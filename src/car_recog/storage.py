@@ -6,7 +6,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 CACHE_VARIABLE = "CAR_RECOG_CACHE"
@@ -54,6 +54,14 @@ def atomic_file(path: Path) -> Iterator[Path]:
         part.unlink(missing_ok=True)
 
 
+def write_text(text: str, path: str | Path | None) -> str:
+    """Write a text file whole or not at all, where one is named; returns the text. Undecodable bytes of file names are kept."""
+    if path is not None:
+        with atomic_file(Path(path)) as part:
+            part.write_text(text, "utf-8", errors="surrogateescape")
+    return text
+
+
 @contextmanager
 def atomic_folder(path: Path) -> Iterator[Path]:
     """Give a temporary folder beside `path`; when the block ends well it takes the place of `path`, an older folder there included."""
@@ -71,3 +79,45 @@ def atomic_folder(path: Path) -> Iterator[Path]:
             part.replace(path)
     finally:
         shutil.rmtree(part, ignore_errors=True)
+
+
+@contextmanager
+def locked(path: Path, *, is_reader: bool = False) -> Iterator[None]:
+    """Wait until no other process holds the lock of a path, and hold it during the block; its end, or a kill, frees it.
+
+    The lock is an empty file beside the path, `.<name>.lock`, which stays. Readers exclude writers only, and make no file: where there
+    is none yet, or none that they may open, they do not wait.
+
+    Args:
+        path: What is locked, which may not exist yet.
+        is_reader: Whether the block only reads.
+    """
+    beside = path.parent / f".{path.name}.lock"
+    handle = None
+    if is_reader:
+        with suppress(OSError):
+            handle = os.open(beside, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(beside, os.O_CREAT | os.O_RDWR, 0o644)
+    try:
+        if handle is not None:
+            _wait_for(handle, is_shared=is_reader)
+        yield
+    finally:
+        if handle is not None:
+            os.close(handle)
+
+
+def _wait_for(handle: int, *, is_shared: bool) -> None:
+    if sys.platform == "win32":
+        import msvcrt
+
+        while True:
+            with suppress(OSError):  # it gives up after ten seconds
+                msvcrt.locking(handle, msvcrt.LK_LOCK, 1)
+                return
+    else:
+        import fcntl
+
+        fcntl.flock(handle, fcntl.LOCK_SH if is_shared else fcntl.LOCK_EX)

@@ -73,12 +73,12 @@ def test_a_group_named_group_is_the_key(photos):
 
 
 def test_names_that_the_group_pattern_misses_are_shown(photos):
-    with pytest.raises(DataError, match=r"matches nothing in 32 of 48 names:\n  car0_b.png"):
+    with pytest.raises(DataError, match=r"^--group-pattern '.*' matches nothing in 32 of 48 names:\n  car0_b.png"):
         read_sides(flags(photos, "--group-pattern", ".*(?=_a)"))
 
 
 def test_a_group_pattern_that_is_none_is_bad_use(photos):
-    with pytest.raises(DataError, match="--group-pattern is not a regular expression: missing \\)"):
+    with pytest.raises(DataError, match=r"^--group-pattern '\(' is not a regular expression: missing \)"):
         read_sides(flags(photos, "--group-pattern", "("))
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the cache share."""
+"""What the tests of data share: photos, trees, and caches of their own."""
 
 import numpy as np
 import pytest
@@ -6,6 +6,7 @@ from PIL import Image
 
 from car_recog.data import cache, memo
 from car_recog.data.images import decode
+from car_recog.data.synthetic import draw_compcars
 
 
 @pytest.fixture
@@ -17,6 +18,27 @@ def photos(tmp_path):
     for path in paths:
         Image.fromarray(rng.integers(0, 256, (9, 16, 3), np.uint8)).save(path)
     return paths
+
+
+@pytest.fixture(scope="session")
+def drawn(tmp_path_factory):
+    """A drawn CompCars tree of six models."""
+    folder = tmp_path_factory.mktemp("drawn") / "CompCars"
+    return draw_compcars(folder, n_models=6, n_part_photos=64, n_car_photos=60, n_pairs=4, image_size=(48, 64), seed=2)
+
+
+@pytest.fixture
+def lay_files(tmp_path):
+    """Lay files, each with its text or bytes, below the folder of the test."""
+
+    def lay(files):
+        for place, content in files.items():
+            path = tmp_path / place
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content.encode() if isinstance(content, str) else content)
+        return tmp_path
+
+    return lay
 
 
 @pytest.fixture

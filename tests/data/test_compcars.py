@@ -5,30 +5,18 @@ from collections import Counter
 import pytest
 
 from car_recog.data.compcars import PART_NAMES, CompCarsDataset
-from car_recog.data.synthetic import draw_compcars
 from car_recog.errors import DataError, OptionError
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drawn") / "CompCars"
-    return draw_compcars(folder, n_models=6, n_part_photos=64, n_car_photos=60, n_pairs=4, image_size=(16, 16), seed=2)
-
-
 @pytest.fixture
-def lay(tmp_path):
+def lay(lay_files):
     """Lay part photos (empty files) and part lists into a tree."""
 
     def lay_tree(photos=(), **lists):
-        for place in photos:
-            path = tmp_path / "data" / "part" / place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+        files = {f"data/part/{place}": "" for place in photos}
         for name, lines in lists.items():
-            path = tmp_path / "data" / "train_test_split" / "part" / f"{name}.txt"
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text("".join(f"{line}\n" for line in lines), "utf-8", newline="\n")
-        return CompCarsDataset(tmp_path)
+            files[f"data/train_test_split/part/{name}.txt"] = "".join(f"{line}\n" for line in lines)
+        return CompCarsDataset(lay_files(files))
 
     return lay_tree
 

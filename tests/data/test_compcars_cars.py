@@ -8,32 +8,19 @@ import pytest
 from car_recog.data.compcars import CompCarsDataset
 from car_recog.data.images import decode
 from car_recog.data.pipeline import load_photos
-from car_recog.data.synthetic import draw_compcars
 from car_recog.errors import DataError, OptionError
 
 
-@pytest.fixture(scope="module")
-def drawn(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("drawn") / "CompCars"
-    return draw_compcars(folder, n_models=4, n_part_photos=32, n_car_photos=40, n_pairs=4, image_size=(48, 64), seed=2)
-
-
 @pytest.fixture
-def lay(tmp_path):
+def lay(lay_files):
     """Lay whole cars (empty files) with the texts of their labels, None for none, and classification lists into a tree."""
 
-    def write(path, text):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(text.encode() if isinstance(text, str) else text)
-
     def lay_tree(labels, **lists):
-        for place, label in labels.items():
-            write(tmp_path / "data" / "image" / place, "")
-            if label is not None:
-                write((tmp_path / "data" / "label" / place).with_suffix(".txt"), label)
+        files = {f"data/image/{place}": "" for place in labels}
+        files |= {f"data/label/{Path(place).with_suffix('.txt')}": label for place, label in labels.items() if label is not None}
         for name, lines in lists.items():
-            write(tmp_path / "data" / "train_test_split" / "classification" / f"{name}.txt", "\n".join(lines))
-        return CompCarsDataset(tmp_path)
+            files[f"data/train_test_split/classification/{name}.txt"] = "\n".join(lines)
+        return CompCarsDataset(lay_files(files))
 
     return lay_tree
 
@@ -147,12 +134,12 @@ def test_models_decode_whole_or_cropped_to_the_car(drawn):
     cars = CompCarsDataset(drawn)
     whole, cropped = cars.models("train"), cars.models("train", crop_to_box=True)
 
-    pixels = [load_photos(data, image_size=(16, 16)).read(np.arange(len(data))) for data in (whole, cropped)]
+    pixels = [load_photos(data, image_size=(32, 32)).read(np.arange(len(data))) for data in (whole, cropped)]
 
     for place, (sample, photo, part) in enumerate(zip(cropped, *pixels, strict=True)):
         label = (drawn / "data" / "label" / Path(*sample.path.parts[-4:])).with_suffix(".txt").read_text("utf-8").split()
         x1, y1, x2, y2 = map(int, label[2:])
         full = decode(sample.path)
-        assert np.array_equal(photo, decode(full, image_size=(16, 16))), place
-        assert np.array_equal(part, decode(full[y1 - 1 : y2, x1 - 1 : x2], image_size=(16, 16))), place
+        assert np.array_equal(photo, decode(full, image_size=(32, 32))), place
+        assert np.array_equal(part, decode(full[y1 - 1 : y2, x1 - 1 : x2], image_size=(32, 32))), place
     assert not np.array_equal(*pixels)

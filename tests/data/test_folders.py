@@ -3,9 +3,11 @@
 import sys
 from collections import Counter
 
+import numpy as np
 import pytest
 
-from car_recog.data.folders import FolderDataset, find_photos
+from car_recog.data.folders import FolderDataset, find_photos, group_by_name
+from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows")
@@ -99,10 +101,21 @@ def test_an_optional_part_of_a_pattern_that_is_not_there_is_no_attribute_and_no_
     assert [(sample.group, sample.attributes) for sample in data] == [(None, {}), ("7", {})]
 
 
+def test_a_class_can_take_several_facts_to_tell_which_are_attributes_too(lay):
+    root = lay("A4$red$7_1.jpg", "A4$blue$7_2.jpg", "A6$red$7_1.jpg", "A4$red$8_1.jpg")
+
+    data = FolderDataset(root, r"(?P<label_model>[^$]+)\$(?P<colour>[^$]+)\$(?P<label_car>\d+)_")
+
+    assert data.class_names == ("A4/7", "A4/8", "A6/7") and data.class_counts()["A4/7"] == 2
+    assert data[0].attributes == {"model": "A4", "colour": "blue", "car": "7"}
+    with pytest.raises(DataError, match="gives no label for 3 of 4 names"):
+        FolderDataset(root, r"(?P<label_model>[^$]+)\$(?P<colour>[^$]+)\$(?P<label_car>8?)")
+
+
 @pytest.mark.parametrize(
     ("pattern", "message"),
     [
-        (r"(?P<label>[a-z", "label_pattern is not a regular expression"),
+        (r"(?P<label>[a-z", r"is not a regular expression"),
         (r"(?P<name>[a-z]+)", "label_pattern needs a group named label"),
         (r"(?P<label>\d+)_", r"gives no label for 2 of 3 names:\n  door.jpg\n  wheel.jpg$"),
         (r"^(?P<label>\d*)", r"gives no label for 2 of 3 names"),
@@ -122,6 +135,36 @@ def test_of_many_names_without_a_label_ten_are_shown(lay):
         FolderDataset(root, "(?P<label>door)")
 
     assert str(error.value).count(".jpg") == 10
+
+
+@pytest.mark.parametrize(
+    ("pattern", "groups"),
+    [
+        (".*(?=_)", ["car1", "car1", "car2"]),  # of door/car1_a.jpg, wheel/car1_b.jpg, wheel/car2_a.jpg
+        ("[^/]+/[^_]+", ["door/car1", "wheel/car1", "wheel/car2"]),
+        (r"(?P<group>\w)[.]", ["a", "b", "a"]),
+        (r"car\d(_b(?P<group>[.]))?", [None, ".", None]),
+    ],
+)
+def test_photos_are_grouped_by_what_matches_in_their_names(lay, pattern, groups):
+    root = lay("door/car1_a.jpg", "wheel/car1_b.jpg", "wheel/car2_a.jpg")
+    data = FolderDataset(root)
+
+    grouped = group_by_name(data, pattern, root=root)
+
+    assert [sample.group for sample in grouped] == groups
+    assert grouped.class_names == data.class_names and grouped.labels.tolist() == [0, 1, 1]
+
+
+def test_names_without_a_group_are_told(lay):
+    root = lay("door/car1.jpg", "door/bus.jpg")
+
+    with pytest.raises(DataError, match=r"^'car' matches nothing in 1 of 2 names:\n  bus.jpg$"):
+        group_by_name(FolderDataset(root), "car", root=root)
+    with pytest.raises(DataError, match=r"^'\*' is not a regular expression: nothing to repeat"):
+        group_by_name(FolderDataset(root), "*", root=root)
+    with pytest.raises(DataError, match="these are arrays"):
+        group_by_name(ImageDataset.from_arrays(np.zeros((2, 4, 4, 3), np.uint8), ["a", "b"]), "car", root=root)
 
 
 def test_no_folder_no_photos_and_photos_without_a_class_are_told(lay, tmp_path):

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from car_recog.cli.options import add_common_flags
+from car_recog.cli.options import add_common_flags, add_group_flag, add_photo_flags
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, printable, show_json, show_line, show_table
 from car_recog.cli.sides import read_all
 from car_recog.data.checks import check_data
@@ -20,9 +20,6 @@ _CHECK = (
     "changed. The exit code is 1 where there are errors; warnings and notes leave it 0."
 )
 _SPLIT = "Split photos by a seed, class by class, and write train.csv, val.csv and test.csv: path below DATA, class_name, group."
-_DATA = "a CompCars tree (it holds data/part), or a folder with a folder per class"
-_LABEL = "the class is what the group (?P<label>...) matches in the file name, or below DATA where the pattern holds a '/'"
-_GROUP = "photos with the same match stay on one side; searched in the file name, or below DATA where the pattern holds a '/'"
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -30,29 +27,23 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     data = commands.add_parser("data", help="check photos, or split them into lists", allow_abbrev=False)
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser("check", help="find broken, doubled, leaking and odd photos", description=_CHECK, allow_abbrev=False)
-    _add_data_flags(check)
+    add_photo_flags(check)
     check.add_argument("--against", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders that must hold none of these photos")
     check.add_argument("--out", type=Path, metavar="FILE", help="write all findings to a .json or .md file")
     add_common_flags(check)
     check.set_defaults(run=run_check, group_pattern=None)
     split = actions.add_parser("split", help="write a split as lists", description=_SPLIT, allow_abbrev=False)
-    _add_data_flags(split)
+    add_group_flag(add_photo_flags(split))
     split.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="receives the lists; new or empty")
     split.add_argument(
         "--fractions", nargs="+", type=float, default=[0.7, 0.15, 0.15], metavar="F", help="of train, val and test, or of train and test"
     )
     split.add_argument("--seed", type=int, default=0, help="another seed gives another split (0)")
-    split.add_argument("--group-pattern", metavar="REGEX", help=_GROUP)
     split.add_argument(
         "--near-duplicates", default="ignore", metavar="WHAT", help="together keeps near-duplicates on one side; ignore does not look"
     )
     add_common_flags(split)
     split.set_defaults(run=run_split)
-
-
-def _add_data_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("data", metavar="DATA", type=Path, help=_DATA)
-    parser.add_argument("--label-pattern", metavar="REGEX", help=_LABEL)
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -83,7 +74,7 @@ def run_split(args: argparse.Namespace) -> int:
     split = dict(zip(sides, data.split(*args.fractions, seed=args.seed, near_duplicates=args.near_duplicates), strict=True))
     with atomic_folder(args.out) as folder:
         for side, photos in split.items():
-            write_list(folder / f"{side}.csv", photos.samples, args.data)
+            write_list(folder / f"{side}.csv", photos.samples, Path(args.data))
     if args.json:
         show_json({"folder": str(args.out), **{f"n_{side}": len(photos) for side, photos in split.items()}})
     else:

@@ -3,8 +3,10 @@
 import argparse
 import ast
 import json
+from pathlib import Path
 from typing import Any
 
+MAX_PAIRS = 20_000
 
 def add_common_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every command; the parser of the whole command line holds their defaults."""
@@ -12,33 +14,98 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where in the code an error arose")
 
 
-def add_data_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags that say where the photos are, what they show, and how they are split."""
-    parser.add_argument("data", metavar="DATA", help="a CompCars tree (it holds data/part), or a folder with a folder per class")
+_PHOTOS = "a CompCars tree (it holds data/part), or a folder with a folder per class"
+
+
+def add_photo_flags(parser: argparse.ArgumentParser, *, data: str = _PHOTOS, is_needed: bool = True) -> "argparse._ArgumentGroup":
+    """Add the flags that say where the photos are and what they show; gives their group."""
+    parser.add_argument("data", metavar="DATA", nargs=None if is_needed else "?", help=data)
     group = parser.add_argument_group("photos")
     group.add_argument(
         "--label-pattern",
         metavar="REGEX",
         help="the class is what the group (?P<label>...) matches in the file name, or below DATA where the pattern holds a '/'",
     )
+    return group
+
+
+def add_group_flag(group: "argparse._ActionsContainer") -> None:
+    """Add the flag that says which photos stay together in a split."""
     group.add_argument(
         "--group-pattern",
         metavar="REGEX",
         help="photos with the same match stay on one side of the split: what the group (?P<group>...) matches, or else the whole pattern; "
         "searched in the file name, or below DATA where the pattern holds a '/'",
     )
+
+
+def add_data_flags(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
+    """Add the flags that say where the photos are, what they show, and how they are split."""
+    group = add_photo_flags(parser, is_needed=is_needed)
+    add_group_flag(group)
     group.add_argument(
         "--split",
         choices=("official", "random"),
         help="the train and test lists of CompCars, or a seeded split of all photos; official where DATA has the lists",
     )
+    add_share_flags(group)
+
+
+def add_share_flags(group: "argparse._ActionsContainer") -> None:
+    """Add the flags that say how much goes to which side."""
     group.add_argument("--val-fraction", type=float, default=0.15, metavar="F", help="share for validation; 0 for none (0.15)")
     group.add_argument("--test-fraction", type=float, default=0.15, metavar="F", help="share of a random split for the test (0.15)")
     group.add_argument("--seed", type=int, default=0, help="seed of the split and, in training, of everything random (0)")
 
 
+def add_car_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that say which pairs of photos a verifier is trained or judged on."""
+    group = parser.add_argument_group("pairs, for verifiers")
+    group.add_argument(
+        "--impostors",
+        nargs="+",
+        metavar="KIND",
+        help="kinds of impostor pairs, told apart in the report: any, or attributes that both cars share, such as model or model+colour; "
+        "attributes are the named groups of --label-pattern (any)",
+    )
+    group.add_argument("--n-pairs", type=int, metavar="N", help=f"pairs to draw (every genuine one, {MAX_PAIRS:,} in all at most)")
+    group.add_argument(
+        "--near-duplicates", default="ignore", metavar="WHAT", help="together keeps cars with near-duplicates on one side (ignore)"
+    )
+    group.add_argument(
+        "--pairs", type=Path, metavar="FILE", help="instead of DATA: a list with 'path1 path2 label' a line, the label 1 for the same car"
+    )
+    group.add_argument("--image-root", type=Path, metavar="DIR", help="the folder that the paths in FILE start from (that of FILE)")
+    group.add_argument(
+        "--disjoint",
+        choices=("class", "image", "none"),
+        default="class",
+        help="what no two sides of FILE share: class is the car (class)",
+    )
+
+
 def add_network_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `CarClassifier`."""
+    group = _add_backbone_flags(parser)
+    group.add_argument("--head", type=head, default="lean", help="lean, paper, brands, or widths of hidden layers such as 512,256 (lean)")
+    group.add_argument("--loss", default="cross_entropy", help="cross_entropy or focal (cross_entropy)")
+
+
+def add_verifier_flags(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of `SiameseVerifier`."""
+    group = _add_backbone_flags(parser)
+    group.add_argument("--embedding-dim", type=int, default=128, metavar="N", help="length of the embedding (128)")
+    group.add_argument("--pooling", default="average", help="average or gem (average)")
+    group.add_argument(
+        "--flip-average",
+        action=argparse.BooleanOptionalAction,
+        help="average the embeddings of a photo and its mirror image (yes when trained on cars, no on pairs)",
+    )
+    group.add_argument("--distance", default="l1", help="what the pair head compares by: l1, cosine or weighted_l1 (l1)")
+    group.add_argument("--loss", default="binary_crossentropy", help="of the pair head: binary_crossentropy or focal (binary_crossentropy)")
+
+
+def _add_backbone_flags(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
     group = parser.add_argument_group("network")
     group.add_argument("--backbone", default="resnet50", help="a name that `car-recog backbones` lists (resnet50)")
     group.add_argument(
@@ -47,10 +114,9 @@ def add_network_flags(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--weights", default="imagenet", help="what the backbone starts from: imagenet, none, or a .h5 or .weights.h5 file (imagenet)"
     )
-    group.add_argument("--head", type=head, default="lean", help="lean, paper, brands, or widths of hidden layers such as 512,256 (lean)")
-    group.add_argument("--loss", default="cross_entropy", help="cross_entropy or focal (cross_entropy)")
     group.add_argument("--normalization", default="backbone", help="backbone or unit (backbone)")
     add_size_flags(group)
+    return group
 
 
 def add_size_flags(group: "argparse._ActionsContainer") -> None:
@@ -61,25 +127,26 @@ def add_size_flags(group: "argparse._ActionsContainer") -> None:
     group.add_argument("--resize", default="stretch", help="stretch, letterbox or center_crop (stretch)")
 
 
-def add_training_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of `fit`."""
+def add_training_flags(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
+    """Add the arguments of `fit`; gives their group."""
     group = parser.add_argument_group("training")
     group.add_argument("--recipe", default="finetune", help="finetune or paper (finetune)")
     group.add_argument("--epochs", type=int, help="replaces the length of every phase of the recipe")
     group.add_argument("--on-error", default="skip", help="broken photos: skip leaves them out, raise stops (skip)")
+    return group
 
 
-def network_arguments(args: argparse.Namespace) -> dict[str, Any]:
-    """Give the flags of `add_network_flags` as the arguments of `CarClassifier`."""
+def network_arguments(args: argparse.Namespace, *own: str) -> dict[str, Any]:
+    """Give the flags of a network as the arguments of `CarClassifier` or `SiameseVerifier`; `own` are those that only one of them has."""
     return {
         "backbone": args.backbone,
         "weights": None if args.weights.lower() == "none" else args.weights,
-        "head": args.head,
         "loss": args.loss,
         "image_size": tuple(args.image_size),
         "normalization": args.normalization,
         "resize": args.resize,
         "backbone_options": dict(args.backbone_options),
+        **{name: getattr(args, name) for name in own},
     }
 
 

@@ -1,17 +1,20 @@
 """From a folder and the data flags to the photos for training, validation and test."""
 
 import argparse
-import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 
 import attrs
 
 from car_recog.data.compcars import CompCarsDataset
-from car_recog.data.folders import FolderDataset
+from car_recog.data.folders import FolderDataset, group_by_name
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
 
 SIDES = ("all", "train", "val", "test")
+
+_Side = TypeVar("_Side")
 
 
 @attrs.frozen
@@ -45,7 +48,7 @@ def read_all(args: argparse.Namespace) -> ImageDataset:
     """Give all photos on disk, with the groups of the group pattern."""
     root = Path(args.data)
     is_tree = args.label_pattern is None and is_compcars(root)
-    return _grouped(CompCarsDataset(root).parts() if is_tree else FolderDataset(root, args.label_pattern), args)
+    return grouped(CompCarsDataset(root).parts() if is_tree else FolderDataset(root, args.label_pattern), args)
 
 
 def read_sides(args: argparse.Namespace) -> Sides:
@@ -57,10 +60,10 @@ def read_sides(args: argparse.Namespace) -> Sides:
     test: ImageDataset | None
     if has_official_split(args):
         cars = CompCarsDataset(args.data)
-        test = _grouped(cars.parts("test"), args)
-        train, val, _ = _split(_grouped(cars.parts("train"), args), args.val_fraction, 0.0, args.seed)
+        test = grouped(cars.parts("test"), args)
+        train, val, _ = split_sides(grouped(cars.parts("train"), args).split, args.val_fraction, 0.0, seed=args.seed)
     else:
-        train, val, test = _split(read_all(args), args.val_fraction, args.test_fraction, args.seed)
+        train, val, test = split_sides(read_all(args).split, args.val_fraction, args.test_fraction, seed=args.seed)
     class_names = [name for name, count in train.class_counts().items() if count]
     val, test = (None if side is None else side.with_class_names(class_names) for side in (val, test))
     return Sides(train.with_class_names(class_names), val, test)
@@ -80,31 +83,21 @@ def read_side(args: argparse.Namespace, side: str) -> ImageDataset:
     return chosen
 
 
-def _split(
-    data: ImageDataset, val_fraction: float, test_fraction: float, seed: int
-) -> tuple[ImageDataset, ImageDataset | None, ImageDataset | None]:
+def split_sides(
+    split: Callable[..., list[_Side]], val_fraction: float, test_fraction: float, **options: Any
+) -> tuple[_Side, _Side | None, _Side | None]:
+    """Split into train, val and test by the `split` of a dataset and its options; a fraction of 0 leaves None."""
     kept = [fraction for fraction in (val_fraction, test_fraction) if fraction]
-    train, *others = data.split(1 - sum(kept), *kept, seed=seed)
+    train, *others = split(1 - sum(kept), *kept, **options)
     sides = iter(others)
     return train, next(sides) if val_fraction else None, next(sides) if test_fraction else None
 
 
-def _grouped(data: ImageDataset, args: argparse.Namespace) -> ImageDataset:
+def grouped(data: ImageDataset, args: argparse.Namespace) -> ImageDataset:
     """Give every sample the group that the pattern finds in its name."""
     if args.group_pattern is None:
         return data
     try:
-        pattern = re.compile(args.group_pattern)
-    except re.error as error:
-        raise DataError(f"--group-pattern is not a regular expression: {error}.") from error
-    paths = [sample.path for sample in data.samples if sample.path is not None]
-    names = [path.relative_to(args.data).as_posix() if "/" in args.group_pattern else path.name for path in paths]
-    matches = [pattern.search(name) for name in names]
-    if unmatched := [name for name, match in zip(names, matches, strict=True) if match is None]:
-        shown = "".join(f"\n  {name}" for name in unmatched[:10])
-        raise DataError(f"--group-pattern {args.group_pattern!r} matches nothing in {len(unmatched)} of {len(names)} names:{shown}")
-    place = "group" if "group" in pattern.groupindex else 0
-    groups = [match[place] for match in matches if match]
-    return ImageDataset(
-        (attrs.evolve(sample, group=group) for sample, group in zip(data.samples, groups, strict=True)), data.class_names
-    )
+        return group_by_name(data, args.group_pattern, root=args.data)
+    except DataError as error:
+        raise DataError(f"--group-pattern {error}") from error

@@ -13,7 +13,8 @@ import numpy as np
 from car_recog.data.duplicates import COLOUR_DISTANCE, EDGE_DIFFERENCE, HASH_DISTANCE, chain_equal, join, near_duplicates
 from car_recog.data.fingerprints import LOOK_BYTES, Fingerprint, fingerprint_array, read_fingerprints
 from car_recog.data.memo import Memo, State
-from car_recog.storage import atomic_file, content_hash
+from car_recog.errors import listed
+from car_recog.storage import content_hash, write_text
 
 if TYPE_CHECKING:
     from car_recog.data.samples import ImageDataset
@@ -119,7 +120,7 @@ class DataReport:
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Give the report as JSON text, and write it to a file where one is named."""
-        return _write(json.dumps(self.to_dict(), indent=1), path)
+        return write_text(json.dumps(self.to_dict(), indent=1), path)
 
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Give the report with all findings as Markdown text, and write it to a file where one is named."""
@@ -130,15 +131,14 @@ class DataReport:
         for kind, (_, title) in KINDS.items():
             if found := self.of_kind(kind):
                 lines += ["", f"## {title[0].upper()}{title[1:]}", "", *(f"- `{finding}`" for finding in found)]
-        return _write("\n".join(lines) + "\n", path)
+        return write_text("\n".join(lines) + "\n", path)
 
     def __str__(self) -> str:
         lines = [self._headline()]
         for kind, (severity, title) in KINDS.items():
             if found := self.of_kind(kind):
-                lines += ["", f"{severity}: {title}: {len(found):,} ({_counted(_n_photos(found), 'photo')})"]
-                lines += [f"  {finding}".replace(" = ", "\n    = ") for finding in found[:_SHOWN]]
-                lines += [f"  and {len(found) - _SHOWN:,} more"] if len(found) > _SHOWN else []
+                shown = listed((str(finding).replace(" = ", "\n    = ") for finding in found), limit=_SHOWN)
+                lines += ["", f"{severity}: {title}: {len(found):,} ({_counted(_n_photos(found), 'photo')}){shown}"]
         return "\n".join(lines)
 
     def _headline(self) -> str:
@@ -154,13 +154,6 @@ def _counted(n: int, word: str) -> str:
 
 def _n_photos(findings: Iterable[Finding]) -> int:
     return len({photo for finding in findings for photo in finding.photos})
-
-
-def _write(text: str, path: str | Path | None) -> str:
-    if path is not None:
-        with atomic_file(Path(path)) as part:
-            part.write_text(text, "utf-8", errors="surrogateescape")
-    return text
 
 
 def check_data(

@@ -5,12 +5,11 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from car_recog.data.folders import PHOTO_SUFFIXES
-from car_recog.errors import DataError
+from car_recog.errors import DataError, listed
 
 VIEWPOINTS = {-1: "uncertain", 1: "front", 2: "rear", 3: "side", 4: "front-side", 5: "rear-side"}
 """Where a car is seen from, by CompCars' numbers."""
 
-_FAULTS_SHOWN = 20
 _LABEL_BYTES = 256  # a genuine label has less than 32
 _NO_NAMES = {"", ".", ".."}
 
@@ -140,6 +139,4 @@ def _parse_label(raw: bytes) -> Label:
 def raise_faults(faults: Sequence[str], where: str, advice: str) -> None:
     """Report the faults of a view, if any, in one error."""
     if faults:
-        shown = "".join(f"\n  {fault}" for fault in faults[:_FAULTS_SHOWN])
-        more = f"\n  and {len(faults) - _FAULTS_SHOWN} more" if len(faults) > _FAULTS_SHOWN else ""
-        raise DataError(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {where}:{shown}{more}\n{advice}")
+        raise DataError(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {where}:{listed(faults)}\n{advice}")

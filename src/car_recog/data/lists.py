@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from car_recog.errors import DataError
+from car_recog.errors import DataError, listed
 from car_recog.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
 COLUMNS = ("path", "class_name", "group")
 MAX_LIST_BYTES = 64 * 2**20
-
-_SHOWN = 20
 
 
 def write_list(path: Path, samples: Iterable["Sample"], root: Path) -> None:
@@ -52,9 +50,9 @@ def read_list(path: Path, root: Path) -> list[tuple[Path, str, str | None]]:
         except csv.Error as error:
             faults.append(f"line {reader.line_num}: {error}")
     if faults:
-        shown = "".join(f"\n  {fault}" for fault in faults[:_SHOWN])
-        more = f"\n  and {len(faults) - _SHOWN} more" if len(faults) > _SHOWN else ""
-        raise DataError(f"'{path}' does not fit the photos below '{root}'. Name their folder as root. {len(faults)} faults:{shown}{more}")
+        raise DataError(
+            f"'{path}' does not fit the photos below '{root}'. Name their folder as root. {len(faults)} faults:{listed(faults)}"
+        )
     if not photos:
         raise DataError(f"'{path}' lists no photos.")
     return photos

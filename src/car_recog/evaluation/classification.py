@@ -14,7 +14,7 @@ from car_recog.evaluation.intervals import Interval, bootstrap, number_groups, w
 from car_recog.evaluation.plots import draw_confusion, draw_history, draw_reliability, draw_scores, save
 from car_recog.evaluation.report import Background, to_html, to_markdown
 from car_recog.evaluation.sheets import Tile, save_sheet, shrink
-from car_recog.storage import atomic_file
+from car_recog.storage import write_text
 
 TOP_K = (1, 3, 5)
 N_WORST = 24
@@ -119,15 +119,15 @@ class ClassificationReport:
 
     def to_json(self, path: str | Path | None = None) -> str:
         """Give the report as JSON text, and write it to a file where one is named."""
-        return _write(json.dumps(self.to_dict(), indent=1), path)
+        return write_text(json.dumps(self.to_dict(), indent=1), path)
 
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Give the report as Markdown text, and write it to a file where one is named."""
-        return _write(to_markdown(self), path)
+        return write_text(to_markdown(self), path)
 
     def to_html(self, path: str | Path | None = None) -> str:
         """Give the report as one page that holds all its pictures, and write it to a file where one is named. Needs the extra `plots`."""
-        return _write(to_html(self), path)
+        return write_text(to_html(self), path)
 
     def plot(self, folder: str | Path) -> list[Path]:
         """Draw the report into a folder. Needs the extra `plots`.
@@ -155,13 +155,6 @@ class ClassificationReport:
         top = [(f"top-{k} accuracy", f"top_{k}", value) for k, value in self.top_k.items() if k > 1]
         figures = [("accuracy", "accuracy", self.accuracy), *top, ("macro F1", "macro_f1", self.macro_f1)]
         return [*figures, ("calibration error", "ece", self.ece)]
-
-
-def _write(text: str, path: str | Path | None) -> str:
-    if path is not None:
-        with atomic_file(Path(path)) as part:
-            part.write_text(text, "utf-8")
-    return text
 
 
 def classification_report(
