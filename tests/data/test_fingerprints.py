@@ -86,6 +86,18 @@ def test_an_array_has_the_look_of_its_file(tmp_path, own_memo, draw):
     assert facts.content != fingerprint_array(array.reshape(160, 120, 3)).content
 
 
+@pytest.mark.parametrize("factor", [1, 2, 4])
+def test_a_jpeg_has_the_look_of_its_pixels_however_its_decoder_shrinks_it(factor, tmp_path, own_memo):
+    dots = Image.fromarray(np.random.default_rng(0).integers(0, 256, (54, 54, 3), np.uint8))
+    photo = dots.resize((54 * factor, 54 * factor), Image.Resampling.BILINEAR)
+    photo.save(tmp_path / "a.jpg", quality=95, subsampling=0)
+
+    facts = [*read_fingerprints([tmp_path / "a.jpg"]), fingerprint_array(np.array(photo))]
+
+    looks = np.array([list(fact.look) for fact in facts])
+    assert np.abs(looks[0] - looks[1]).mean() < 1.5  # shrunk to the last pixel by the decoder: 5 and more
+
+
 def test_settled_files_are_read_once(photos, own_memo, later, read):
     (photos[0].parent / "text.jpg").write_text("no photo")
     paths = [*photos, photos[0].parent / "text.jpg"]

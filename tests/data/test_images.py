@@ -232,12 +232,14 @@ def test_a_photo_of_the_asked_size_is_not_touched(resize):
     assert np.array_equal(decode(photo, image_size=(12, 20), resize=resize), photo)
 
 
-def test_a_large_jpeg_shrinks_to_what_its_full_pixels_shrink_to():
-    waves = np.sin(np.indices((900, 1200)) / np.array([31.0, 47.0])[:, None, None]).sum(axis=0)
+@pytest.mark.parametrize("resize", images.RESIZE_MODES)
+def test_a_large_jpeg_shrinks_to_what_its_full_pixels_shrink_to(resize):
+    waves = np.sin(np.indices((905, 1207)) / np.array([31.0, 47.0])[:, None, None]).sum(axis=0)
     photo = np.repeat((waves[..., None] + 2) * 63, 3, axis=2).astype(np.uint8)
     jpeg = encode(photo, "JPEG", quality=95)
 
-    assert distance(decode(jpeg, image_size=(64, 64)), decode(photo, image_size=(64, 64))) < 1.5
+    # An eighth has 113.125 rows: taken for 114, they would give a distance of 4 and more.
+    assert distance(*(decode(kind, image_size=(112, 140), resize=resize) for kind in (jpeg, photo))) < 0.5
 
 
 def test_an_unknown_way_to_resize_is_refused_even_where_no_size_is_asked():
@@ -276,16 +278,17 @@ def test_a_part_is_fitted_as_if_it_were_the_photo(resize):
 @pytest.mark.parametrize(
     ("crop", "factor"),
     [
-        (None, 8),  # 900 pixels are 28 times the wanted 32
-        ((100, 50, 610, 820), 4),  # 510 pixels: an eighth would leave 63, less than twice 32
-        ((100, 50, 612, 820), 8),
-        ((300, 200, 427, 800), 1),
-        ((-500, -500, 200, 200), 2),  # 200 pixels lie inside
+        (None, 8),  # 904 pixels are 37 times the wanted width of 24
+        ((101, 50, 293, 820), 8),  # 192 pixels are 8 times 24
+        ((101, 50, 292, 820), 4),  # of 191 an eighth would leave less than 24
+        ((100, 51, 610, 306), 4),  # and of 255 in height less than 32
+        ((300, 200, 347, 800), 1),
+        ((-500, -500, 100, 70), 2),  # 100 x 70 pixels lie inside
         ((2000, 0, 2100, 99), 8),
     ],
 )
 def test_a_jpeg_is_shrunk_ahead_only_as_far_as_the_part_allows(orientation, crop, factor, monkeypatch):
-    waves = np.sin(np.indices((1000, 900)) / np.array([62.0, 94.0])[:, None, None]).sum(axis=0)
+    waves = np.sin(np.indices((1000, 904)) / np.array([62.0, 94.0])[:, None, None]).sum(axis=0)
     upright = np.repeat((waves[..., None] + 2) * 63, 3, axis=2).astype(np.uint8)
     undo = {1: 1, 3: 3, 6: 8}[orientation]
     jpeg = encode(np.ascontiguousarray(UPRIGHT[undo](upright)), "JPEG", quality=95, exif=turned(orientation))
@@ -295,9 +298,9 @@ def test_a_jpeg_is_shrunk_ahead_only_as_far_as_the_part_allows(orientation, crop
 
     small = decode(jpeg, image_size=(32, 24), crop=crop)
 
-    assert sorted(loaded[0]) == [-(-900 // factor), 1000 // factor]
-    # The edges of the part are met to a shrunk pixel or better, one in 64 at least; the whole photo differs by 20 and more.
-    assert distance(small, decode(upright, image_size=(32, 24), crop=crop)) < 4
+    assert sorted(loaded[0]) == [904 // factor, 1000 // factor]
+    # Edges that lie within shrunk pixels are met as well.
+    assert distance(small, decode(upright, image_size=(32, 24), crop=crop)) < 1
 
 
 # What a photo may be

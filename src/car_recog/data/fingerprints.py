@@ -72,8 +72,12 @@ def read_contents(paths: Sequence[Path]) -> list[bytes | ImageDecodeError]:
 
 def fingerprint_array(image: np.ndarray) -> Fingerprint:
     """Fingerprint a photo that is an array, uint8 of shape `(height, width, 3)`."""
-    content = content_hash(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes())
-    return Fingerprint(content, size=(image.shape[1], image.shape[0]), look=_look(image))
+    return Fingerprint(array_content(image), size=(image.shape[1], image.shape[0]), look=_look(image))
+
+
+def array_content(image: np.ndarray) -> bytes:
+    """Hash shape and pixels of an array."""
+    return content_hash(repr(image.shape).encode() + np.ascontiguousarray(image).tobytes())
 
 
 def _recall(
@@ -129,7 +133,9 @@ def _reason(error: ImageDecodeError, photo: object) -> str:
 
 
 def _look(photo: bytes | np.ndarray) -> bytes:
-    pixels = decode(photo, image_size=(GREY_SIDE, GREY_SIDE)).astype(np.float32)
+    # In two steps, as a JPEG that its own decoder shrinks to the last pixel differs too much from a copy of another size.
+    twice = decode(photo, image_size=(2 * GREY_SIDE, 2 * GREY_SIDE))
+    pixels = decode(twice, image_size=(GREY_SIDE, GREY_SIDE)).astype(np.float32)
     cell = GREY_SIDE // COLOUR_SIDE
     cells = pixels.reshape(COLOUR_SIDE, cell, COLOUR_SIDE, cell, 3).mean(axis=(1, 3))
     grey, colours = pixels @ _GREY, 128 + np.moveaxis(cells @ _COLOURS.T, -1, 0)

@@ -1,14 +1,14 @@
 """The one decoder of training, evaluation and serving: a photo of any kind -> upright uint8 RGB."""
 
+import math
 import re
 import warnings
-from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 from typing import TypeAlias
 
 import numpy as np
-from PIL import ExifTags, Image, ImageOps, UnidentifiedImageError, features
+from PIL import ExifTags, Image, UnidentifiedImageError, features
 
 from car_recog.errors import ImageDecodeError, OptionError
 
@@ -18,7 +18,10 @@ Photo: TypeAlias = "str | Path | bytes | np.ndarray | Image.Image"
 Box: TypeAlias = tuple[int, int, int, int]
 """`(left, top, right, bottom)` in pixels of the upright photo, right and bottom outside."""
 
-DECODER_VERSION = 1
+_Part: TypeAlias = tuple[float, float, float, float]
+"""Such a box whose edges may lie within pixels."""
+
+DECODER_VERSION = 2
 """Part of every cache key and of every bundle: changes whenever the same file would give other pixels."""
 
 FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF") + (("AVIF",) if features.check("avif") else ())
@@ -53,7 +56,8 @@ def decode(
 
     Args:
         photo: Path, bytes, Pillow image, or array: uint8 of shape `(h, w)`, `(h, w, 1)`, `(h, w, 3)` or `(h, w, 4)`.
-        image_size: `(height, width)` in pixels; None keeps the size of the photo.
+        image_size: `(height, width)` in pixels; None keeps the size of the photo. A JPEG at least twice as large is shrunk by its
+            decoder first, so an array of its pixels gives slightly other ones.
         resize: `"stretch"` changes the aspect, `"letterbox"` pads with grey, `"center_crop"` cuts the longer side; antialiased.
         crop: The part that is used, cut out before all else. What lies outside the photo does not count; where nothing is left of
             it, the whole photo is used.
@@ -71,20 +75,22 @@ def decode(
     """
     check_resize(resize)
     _quieten_pillow()
-    shrunk = 1
+    part = None
     try:
         image = _open(photo)
         if image_size is not None and image.format == "JPEG":
-            shrunk = _shrink_ahead(image, image_size, crop)
+            part = _shrink_ahead(image, image_size, crop)
         image = _to_upright_rgb(image)
     except ImageDecodeError:
         raise
     except Exception as error:  # Pillow's readers meet a broken file with errors of almost any kind
         raise ImageDecodeError(f"Cannot decode {describe(photo)}: {_reason(error)}") from error
-    if crop is not None and (box := _clip([round(edge / shrunk) for edge in crop], image.size)):
-        image = image.crop(box)
+    left, top, right, bottom = part or _find_part(image.size, crop)
+    whole = (math.floor(left), math.floor(top), math.ceil(right), math.ceil(bottom))
+    if whole != (0, 0, *image.size):
+        image = image.crop(whole)
     if image_size is not None:
-        image = _resize(image, image_size, resize)
+        image = _resize(image, image_size, resize, box=(left - whole[0], top - whole[1], right - whole[0], bottom - whole[1]))
     return np.array(image)
 
 
@@ -172,25 +178,25 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array.reshape(shape)))
 
 
-def _shrink_ahead(image: Image.Image, image_size: tuple[int, int], crop: Box | None) -> int:
-    """Let a JPEG be decoded at a half, a quarter or an eighth of its size; returns 2, 4 or 8, or 1.
+def _shrink_ahead(image: Image.Image, image_size: tuple[int, int], crop: Box | None) -> _Part | None:
+    """Let a JPEG be decoded at a half, a quarter or an eighth of its size; what is used keeps the wanted size in both directions.
 
-    What is used never falls below twice the wanted size, so that the resize that follows still decides the quality.
+    Returns:
+        What is used, in pixels of the shrunk photo; None where it is not shrunk.
     """
-    left, top, right, bottom = 0, 0, *image.size
-    if crop is not None:
-        is_lying = _find_turn(image) in _TURNED_OVER
-        left, top, right, bottom = _clip(crop, image.size[::-1] if is_lying else image.size) or (left, top, right, bottom)
-    room = min(right - left, bottom - top) // (2 * max(image_size))
-    factor = next((factor for factor in (8, 4, 2) if factor <= room), 1)
-    return factor if image.draft(None, (image.width // factor, image.height // factor)) else 1
+    left, top, right, bottom = _find_part(image.size[::-1] if _find_turn(image) in _TURNED_OVER else image.size, crop)
+    room = min((right - left) // image_size[1], (bottom - top) // image_size[0])
+    factor = next((factor for factor in (8, 4, 2) if factor <= room), None)
+    if factor is None or not image.draft(None, (image.width // factor, image.height // factor)):
+        return None
+    return left / factor, top / factor, right / factor, bottom / factor
 
 
-def _clip(crop: Sequence[int], size: tuple[int, int]) -> Box | None:
-    """Cut a box off at the edges of a photo; None where nothing is left."""
-    left, top = max(crop[0], 0), max(crop[1], 0)
-    right, bottom = min(crop[2], size[0]), min(crop[3], size[1])
-    return (left, top, right, bottom) if left < right and top < bottom else None
+def _find_part(size: tuple[int, int], crop: Box | None) -> Box:
+    """Cut a box off at the edges of a photo; the whole photo where there is none, or nothing is left."""
+    left, top, right, bottom = (0, 0, *size) if crop is None else crop
+    left, top, right, bottom = max(left, 0), max(top, 0), min(right, size[0]), min(bottom, size[1])
+    return (left, top, right, bottom) if left < right and top < bottom else (0, 0, *size)
 
 
 def _to_upright_rgb(image: Image.Image) -> Image.Image:
@@ -232,10 +238,19 @@ def _scale_16_bits(values: np.ndarray) -> np.ndarray:
     return np.round(np.clip(values.astype(np.float64), 0, 65535) / 257).astype(np.uint8)
 
 
-def _resize(image: Image.Image, image_size: tuple[int, int], resize: str) -> Image.Image:
-    size = (image_size[1], image_size[0])
-    if resize == "stretch":
-        return image if image.size == size else image.resize(size, Image.Resampling.BILINEAR)
+def _resize(image: Image.Image, image_size: tuple[int, int], resize: str, *, box: _Part) -> Image.Image:
+    """Fit what lies in a box. Pillow's `ImageOps` fits whole pixels only: the last row of a shrunk photo may be half a row."""
+    left, top, right, bottom = box
+    width, height = inner = size = (image_size[1], image_size[0])
+    scales = (right - left) / width, (bottom - top) / height
     if resize == "letterbox":
-        return ImageOps.pad(image, size, Image.Resampling.BILINEAR, color=_GREY_BARS)
-    return ImageOps.fit(image, size, Image.Resampling.BILINEAR)
+        inner = (max(round((right - left) / max(scales)), 1), max(round((bottom - top) / max(scales)), 1))
+    elif resize == "center_crop":
+        across, down = (right - left - min(scales) * width) / 2, (bottom - top - min(scales) * height) / 2
+        box = (max(left + across, 0), max(top + down, 0), min(right - across, image.width), min(bottom - down, image.height))
+    fitted = image.resize(inner, Image.Resampling.BILINEAR, box=box)
+    if inner == size:
+        return fitted
+    framed = Image.new("RGB", size, _GREY_BARS)
+    framed.paste(fitted, (round((width - inner[0]) / 2), round((height - inner[1]) / 2)))
+    return framed
