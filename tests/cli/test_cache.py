@@ -1,8 +1,10 @@
 """`car-recog cache`: list, build, clear."""
 
+import numpy as np
 import pytest
 
 from car_recog.data.synthetic import draw_compcars
+from car_recog.embeddings import FeatureCache
 
 
 @pytest.fixture(autouse=True)
@@ -76,6 +78,19 @@ def test_clearing_frees_what_the_list_told(run, photos):
     cleared = run("cache", "clear", "--json")
 
     assert cleared.json()["n_bytes_freed"] == held
+    assert run("cache", "--json").json()["entries"] == []
+
+
+def test_embeddings_are_listed_and_cleared_with_the_photos(run, photos):
+    run("cache", "build", photos, "--image-size", "8", "8")
+    FeatureCache("0123456789ab", 2, facts={"backbone": "vgg16"}).embed([bytes([1] * 16)], lambda _: np.ones((1, 2)))
+
+    *_, entry = run("cache", "--json").json()["entries"]
+    shown = run("cache").out
+    run("cache", "clear")
+
+    assert entry["kind"] == "embeddings-vgg16-01234567" and entry["n_photos"] == 1
+    assert entry["n_bytes"] >= 2 * 4 and entry["kind"] in shown
     assert run("cache", "--json").json()["entries"] == []
 
 

@@ -79,6 +79,39 @@ def test_of_a_cropped_sample_the_crop_is_loaded(tmp_path):
         assert np.array_equal(loaded.read(np.array([0]))[0], decode(picture[0, :3, 1:4], image_size=SIZE))
 
 
+def test_keys_tell_photos_apart_by_content_and_crop(tmp_path, monkeypatch):
+    data = on_disk(tmp_path, 4, broken=(1,))
+    data.samples[3].path.write_bytes(data.samples[0].path.read_bytes())
+    crops = [None, None, (0, 0, 2, 2), None, (0, 0, 2, 2), (0, 0, 2, 3)]
+    samples = [attrs.evolve(data[i], crop=crop) for i, crop in zip((0, 1, 0, 3, 3, 0), crops, strict=True)]
+
+    with pytest.warns(SkippedPhotosWarning):
+        loaded = load_photos(ImageDataset(samples, data.class_names), image_size=SIZE)
+    monkeypatch.setattr("pathlib.Path.open", lambda *_: pytest.fail("a file is read again"))
+    whole, part, twin, part_of_twin, other_part = loaded.keys
+
+    assert all(len(key) == 16 for key in loaded.keys)
+    assert whole == twin and part == part_of_twin
+    assert len({whole, part, other_part}) == 3
+
+
+def test_arrays_are_told_apart_by_what_is_used_of_them_and_hashed_when_asked_for(monkeypatch):
+    images = np.zeros((4, 8, 6, 3), np.uint8)
+    images[1, 0, 0, 0] = 1
+    samples = list(ImageDataset.from_arrays(images, [0] * 4).samples)
+    samples[3] = attrs.evolve(samples[3], crop=(0, 4, 6, 8))
+    hashed = []
+    array_content = pipeline.array_content
+    monkeypatch.setattr(pipeline, "array_content", lambda image: hashed.append(image.shape) or array_content(image))
+
+    loaded = load_photos(ImageDataset(samples, ["car"], images=images), image_size=(8, 6))
+    assert hashed == []
+
+    assert [loaded.keys[0] == key for key in loaded.keys] == [True, False, True, True]
+    assert hashed == [(8, 6, 3)] * 4
+    assert loaded.keys != load_photos(ImageDataset.from_arrays(images, [0] * 4), image_size=(4, 6)).keys
+
+
 def test_photos_are_decoded_once_for_all_datasets(tmp_path, monkeypatch):
     monkeypatch.setenv("CAR_RECOG_CACHE", str(tmp_path / "cache"))
     data = on_disk(tmp_path, 9)

@@ -1,4 +1,4 @@
-"""`car-recog cache`: what is decoded already, decode ahead, clear."""
+"""`car-recog cache`: what is decoded and embedded already, decode ahead, clear."""
 
 import argparse
 from collections.abc import Sequence
@@ -11,16 +11,17 @@ from car_recog.cli.sides import is_compcars
 from car_recog.data.cache import PhotoCache, clear_cache, list_cache
 from car_recog.data.folders import find_photos
 from car_recog.data.images import check_resize
+from car_recog.embeddings import clear_embeddings, list_embeddings
 from car_recog.errors import DataError, ImageDecodeError
 from car_recog.progress import progress_bar
 from car_recog.storage import CACHE_VARIABLE, cache_folder
 
-_DESCRIPTION = f"Photos are decoded once, for all runs. The cache lies in the folder that {CACHE_VARIABLE} names, or in the user's own."
+_DESCRIPTION = f"Photos are decoded and embedded once. The cache lies in the folder that {CACHE_VARIABLE} names, or in the user's own."
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and what can be done with the cache."""
-    purpose = "list, fill or clear the cache of decoded photos"
+    purpose = "list, fill or clear the cache of decoded photos and embeddings"
     parser = commands.add_parser("cache", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
     add_common_flags(parser)
     parser.set_defaults(run=run_list)
@@ -30,14 +31,14 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     add_size_flags(build)
     add_common_flags(build)
     build.set_defaults(run=run_build)
-    clear = actions.add_parser("clear", help="remove all decoded photos", allow_abbrev=False)
+    clear = actions.add_parser("clear", help="remove all decoded photos and embeddings", allow_abbrev=False)
     add_common_flags(clear)
     clear.set_defaults(run=run_clear)
 
 
 def run_list(args: argparse.Namespace) -> int:
     """Show what the cache holds."""
-    entries = list_cache()
+    entries = list_cache() + list_embeddings()
     if args.json:
         held = [{"kind": entry.kind, "n_photos": entry.n_photos, "n_bytes": entry.n_bytes} for entry in entries]
         show_json({"folder": str(cache_folder()), "entries": held})
@@ -71,7 +72,7 @@ def run_build(args: argparse.Namespace) -> int:
 
 def run_clear(args: argparse.Namespace) -> int:
     """Remove everything."""
-    freed = clear_cache()
+    freed = clear_cache() + clear_embeddings()
     if args.json:
         show_json({"folder": str(cache_folder()), "n_bytes_freed": freed})
     else:

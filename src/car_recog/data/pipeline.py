@@ -1,5 +1,6 @@
 """Samples to batches: every photo decoded once, the same order and the same chances for a seed."""
 
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -13,9 +14,10 @@ from PIL import Image
 
 from car_recog.data.augment import Augmentation
 from car_recog.data.cache import PhotoCache
+from car_recog.data.fingerprints import array_content
 from car_recog.data.images import Box, Photo, check_image_size, check_resize, decode
 from car_recog.data.samples import ImageDataset
-from car_recog.errors import DataError, ImageDecodeError, OptionError
+from car_recog.errors import DataError, ImageDecodeError, OptionError, listed
 
 if TYPE_CHECKING:
     import tensorflow as tf
@@ -36,15 +38,22 @@ class LoadedPhotos:
         labels: Their class ids, int32, shape `(n,)`.
         skipped: Message by file of the photos that are not.
         read: From places among the kept ones, shape `(k,)`, to uint8 `(k, height, width, 3)`.
+        find_keys: Gives `keys`; hashing arrays takes time, so they are hashed when asked for.
     """
 
     kept: np.ndarray
     labels: np.ndarray
     skipped: dict[Path, str]
     read: Callable[[np.ndarray], np.ndarray]
+    find_keys: Callable[[], list[bytes]]
 
     def __len__(self) -> int:
         return len(self.kept)
+
+    @property
+    def keys(self) -> list[bytes]:
+        """16 bytes for each kept photo, equal where content and crop of two photos are."""
+        return self.find_keys()
 
     def chunks(self, size: int) -> Iterator[np.ndarray]:
         """Give all photos in order, so many at a time."""
@@ -90,7 +99,9 @@ def load_photos(
         _report_skipped(skipped, len(paths), on_error)
     if not len(kept):
         raise DataError("No photo could be decoded." if skipped else "The dataset holds no photos.")
-    return LoadedPhotos(kept, dataset.labels[kept], skipped, lambda chosen: cache.read(places[chosen]))
+    return LoadedPhotos(
+        kept, dataset.labels[kept], skipped, read=lambda chosen: cache.read(places[chosen]), find_keys=lambda: cache.keys(places)
+    )
 
 
 def _load_arrays(dataset: ImageDataset, images: np.ndarray, image_size: tuple[int, int], resize: str) -> LoadedPhotos:
@@ -104,15 +115,20 @@ def _load_arrays(dataset: ImageDataset, images: np.ndarray, image_size: tuple[in
 
         with ThreadPoolExecutor() as pool:
             images = np.stack(list(pool.map(fit, images, crops)))
-    return LoadedPhotos(np.arange(len(images)), dataset.labels, {}, lambda chosen: images[chosen])
+    return LoadedPhotos(
+        np.arange(len(images)),
+        dataset.labels,
+        {},
+        read=lambda chosen: images[chosen],
+        find_keys=functools.cache(lambda: [array_content(image) for image in images]),
+    )
 
 
 def _report_skipped(skipped: dict[Path, str], n_photos: int, on_error: str) -> None:
-    shown = "".join(f"\n  {message}" for message in list(skipped.values())[:10])
-    more = f"\n  and {len(skipped) - 10} more" if len(skipped) > 10 else ""
+    shown = listed(skipped.values(), limit=10)
     if on_error == "raise":
-        raise ImageDecodeError(f"{len(skipped)} of {n_photos} photos are broken:{shown}{more}")
-    warnings.warn(f"{len(skipped)} of {n_photos} photos are broken and were left out:{shown}{more}", SkippedPhotosWarning, stacklevel=4)
+        raise ImageDecodeError(f"{len(skipped)} of {n_photos} photos are broken:{shown}")
+    warnings.warn(f"{len(skipped)} of {n_photos} photos are broken and were left out:{shown}", SkippedPhotosWarning, stacklevel=4)
 
 
 class Batches(keras.utils.PyDataset):  # type: ignore[misc]
