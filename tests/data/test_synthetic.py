@@ -7,9 +7,11 @@ from PIL import Image
 
 from car_recog.data import synthetic
 from car_recog.data.compcars import PART_NAMES, CompCarsDataset
+from car_recog.data.drawing import Look, Style
 from car_recog.data.drawn_parts import draw_part
+from car_recog.data.folders import FolderDataset
 from car_recog.data.images import decode
-from car_recog.data.synthetic import draw_compcars
+from car_recog.data.synthetic import IDENTITY_PATTERN, draw_compcars, draw_identities
 from car_recog.errors import DataError, OptionError
 
 SMALL = {"n_models": 6, "n_part_photos": 48, "n_car_photos": 120, "n_pairs": 20, "image_size": (24, 32)}
@@ -208,6 +210,40 @@ def test_impossible_arguments_are_refused_before_anything_is_written(tmp_path, c
     with pytest.raises(OptionError, match=message):
         draw_compcars(tmp_path / "CompCars", **SMALL | change)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_physical_cars_are_told_by_the_names_of_their_photos(tmp_path):
+    small = {"n_models": 2, "n_colours": 2, "n_cars": 3, "n_photos": 4, "image_size": (24, 32)}
+    root = draw_identities(tmp_path / "cars", **small, seed=3)
+
+    data = FolderDataset(root, IDENTITY_PATTERN)
+
+    assert data.class_counts() == {f"car{i}": 4 for i in range(12)}
+    kinds = {sample.class_name: (sample.attributes["model"], sample.attributes["colour"]) for sample in data}
+    assert set(Counter(kinds.values()).values()) == {3} and len(set(kinds.values())) == 4
+    assert {decode(sample.path).shape for sample in data} == {(24, 32, 3)}
+    assert files(draw_identities(tmp_path / "again", **small, seed=3)) == files(root)
+    assert not set(files(draw_identities(tmp_path / "other", **small, seed=4)).values()) & set(files(root).values())
+
+
+def test_a_car_keeps_its_marks_and_others_of_its_kind_have_their_own():
+    rng = np.random.default_rng(0)
+    looks = [Look.draw_individual(1, "red", rng) for _ in range(50)]
+
+    assert len({(look.plate, look.sticker, look.style.n_rim_spokes, look.style.trim, look.style.has_dark_roof) for look in looks}) > 40
+    assert {(look.style.roof, look.style.hood, look.style.tail) for look in looks} == {
+        (Style.of(1).roof, Style.of(1).hood, Style.of(1).tail)
+    }
+    assert all(np.abs(np.subtract(look.paint, (168, 22, 26))).max() <= 18 for look in looks)
+
+
+@pytest.mark.parametrize(("change", "message"), [({"n_cars": 0}, "n_cars=0"), ({"n_colours": 10}, "at most 9"), ({"seed": -1}, "from 0")])
+def test_cars_that_cannot_be_drawn_are_refused(tmp_path, change, message):
+    with pytest.raises(OptionError, match=message):
+        draw_identities(tmp_path / "cars", **change)
+    (tmp_path / "notes.txt").touch()
+    with pytest.raises(DataError, match="holds something"):
+        draw_identities(tmp_path)
 
 
 def test_a_part_is_drawn_alike_by_name_and_number_and_otherwise_for_another_seed_or_model():

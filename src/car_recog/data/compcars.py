@@ -9,6 +9,8 @@ from pathlib import Path
 
 from car_recog.data.compcars_lists import Label, read_labels, read_places, walk
 from car_recog.data.compcars_names import CarNames, distinct, read_names, read_surveillance_names
+from car_recog.data.pair_lists import read_pairs
+from car_recog.data.pairs import PairDataset
 from car_recog.data.samples import ImageDataset, Sample
 from car_recog.errors import DataError, OptionError, suggestion
 
@@ -94,24 +96,51 @@ class CompCarsDataset:
             DataError: No photos; lists that name missing photos, or labels of another form: they are told in one error.
             OptionError: An unknown split.
         """
-        return self._cars(self._names, split, n_ids=2, crop_to_box=crop_to_box)
+        return self._cars(self._names, self._official(split), n_ids=2, crop_to_box=crop_to_box)
 
     def makes(self, split: str | None = None, crop_to_box: bool = False) -> ImageDataset:
         """Photos of whole cars; the class is the make. All else is as in `models`."""
-        return self._cars(self._names, split, n_ids=1, crop_to_box=crop_to_box)
+        return self._cars(self._names, self._official(split), n_ids=1, crop_to_box=crop_to_box)
 
-    def _cars(self, names: CarNames, split: str | None, *, n_ids: int, crop_to_box: bool) -> ImageDataset:
+    def verification_train(self, crop_to_box: bool = False) -> ImageDataset:
+        """Photos that the official verification trains on: 4,454 of 111 models, none of them in the pairs. All else as in `models`."""
+        lists = {self._lists / "verification" / "verification_train.txt": None}
+        return self._cars(self._names, read_places(lists, self._photos, _CAR), n_ids=2, crop_to_box=crop_to_box)
+
+    def pairs(self, difficulty: str, crop_to_box: bool = False) -> PairDataset:
+        """Official pairs of photos for verification: 20,000 each, of 1,145 models; a pair is genuine where both photos show one model.
+
+        Args:
+            difficulty: `"easy"`: both photos of a pair are taken from the same viewpoint. `"medium"`: from any. `"hard"`: the cars of an
+                impostor pair are of the same make as well.
+            crop_to_box: As in `models`.
+
+        Returns:
+            Pairs of samples as in `models`; the identity is the car model.
+
+        Raises:
+            DataError: No list, or lines with faults; all are told at once, by line. Or labels of another form.
+            OptionError: An unknown difficulty.
+        """
+        _check("difficulty", difficulty, ("easy", "medium", "hard"))
+        names, path = self._names, self._lists / "verification" / f"verification_pairs_{difficulty}.txt"
+        places, *columns = read_pairs(path, self._photos, form=_CAR)
+        return PairDataset(self._cars(names, places, n_ids=2, crop_to_box=crop_to_box), *columns)
+
+    def _official(self, split: str | None) -> list[str]:
+        """Find the photos of whole cars, or of a split for classification."""
         _check("split", split, ("train", "test", None))
-        root = self.root / "data" / "image"
         lists = {self._lists / "classification" / f"{split}.txt": None}
-        places = walk(root, _CAR) if split is None else read_places(lists, root, _CAR)
+        return walk(self._photos, _CAR) if split is None else read_places(lists, self._photos, _CAR)
+
+    def _cars(self, names: CarNames, places: Sequence[str], *, n_ids: int, crop_to_box: bool) -> ImageDataset:
         labels = read_labels(self.root / "data" / "label", places)
         keys, classes = _classes(places, n_ids, names)
 
         def facts(folder: str) -> dict[str, str]:
             return names.describe(*folder.split("/"))
 
-        return _dataset(root, places, keys, classes=classes, facts=facts, labels=labels, crop_to_box=crop_to_box)
+        return _dataset(self._photos, places, keys, classes=classes, facts=facts, labels=labels, crop_to_box=crop_to_box)
 
     def surveillance(self, split: str | None = None, label: str = "model") -> ImageDataset:
         """Photos of the surveillance set: fronts of cars, seen by cameras above the road.
@@ -150,6 +179,10 @@ class CompCarsDataset:
         folders = [place.partition("/")[0] for place in places]
         names = {i: table[i][0] if label == "make" and i in table else models.get(i, i) for i in sorted(set(folders), key=_numeric)}
         return _dataset(root, places, [names[i] for i in folders], classes={name: name for name in names.values()}, facts=facts)
+
+    @property
+    def _photos(self) -> Path:
+        return self.root / "data" / "image"
 
     @property
     def _lists(self) -> Path:

@@ -15,12 +15,13 @@ BLACK, CHROME, WHITE, RED, AMBER = (18, 18, 20), (205, 208, 212), (250, 250, 245
 MODELS_PER_MAKE, MIN_SIDE = 2, 16
 
 _SUPERSAMPLING = 2
-_PAINTS = (
-    *((235, 236, 238), (30, 31, 34), (150, 154, 160), (85, 90, 98), (168, 22, 26)),
-    *((26, 52, 120), (60, 96, 72), (196, 176, 140), (205, 110, 24)),
-)
+PAINTS = {
+    "white": (235, 236, 238), "black": (30, 31, 34), "silver": (150, 154, 160), "grey": (85, 90, 98), "red": (168, 22, 26),
+    "blue": (26, 52, 120), "green": (60, 96, 72), "beige": (196, 176, 140), "orange": (205, 110, 24),
+}  # fmt: skip
 _CABINS = ((40, 40, 43), (62, 58, 56), (120, 98, 74), (168, 152, 128), (88, 30, 28))
 _TRIMS = ((200, 203, 208), (28, 28, 30), (128, 84, 46), (126, 130, 136), (196, 168, 104))
+_MARKS = (WHITE, (50, 80, 170), (235, 200, 40), (40, 150, 70), (200, 40, 120), (20, 20, 22), (90, 190, 220))
 _GLOWS = ((235, 240, 245), (240, 60, 40), (90, 170, 250), (250, 170, 60), (120, 230, 150))
 
 
@@ -87,12 +88,28 @@ class Look:
     paint: Color
     cabin: Color
     is_lit: bool
+    plate: Color | None = None  # None: any
+    sticker: Color | None = None  # of a patch on flank and ends; None: there is none
+    sticker_at: float = 0.0  # from -1 to 1
 
     @classmethod
     def draw(cls, model: int, rng: np.random.Generator) -> "Look":
         """Draw an individual car of a model."""
-        paint, cabin = _PAINTS[rng.integers(len(_PAINTS))], _CABINS[rng.integers(len(_CABINS))]
+        paint, cabin = list(PAINTS.values())[rng.integers(len(PAINTS))], _CABINS[rng.integers(len(_CABINS))]
         return cls(Style.of(model), vary(paint, rng), vary(cabin, rng), bool(rng.random() < 0.25))
+
+    @classmethod
+    def draw_individual(cls, model: int, color: str, rng: np.random.Generator) -> "Look":
+        """Draw a car that can be told from others of its model and colour: by its rims, trim, roof, plate, sticker and shade of paint."""
+        style = attrs.evolve(
+            Style.of(model),
+            n_rim_spokes=int(rng.integers(3, 12)),
+            trim=_TRIMS[rng.integers(len(_TRIMS))],
+            has_dark_roof=bool(rng.random() < 0.4),
+        )
+        plate, sticker = _MARKS[rng.integers(len(_MARKS))], _MARKS[rng.integers(len(_MARKS))]
+        has_sticker, at = rng.random() < 0.8, float(rng.uniform(-1, 1))
+        return cls(style, vary(PAINTS[color], rng), _CABINS[0], False, plate, sticker if has_sticker else None, at)
 
 
 class Pen:

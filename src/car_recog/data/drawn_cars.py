@@ -22,7 +22,9 @@ _GLASS = (62, 76, 88)
 _SHADOW = (0, 0, 0, 110)
 
 
-def paint_car(viewpoint: int, model: int, rng: np.random.Generator, image_size: tuple[int, int]) -> tuple[Image.Image, Box]:
+def paint_car(
+    viewpoint: int, model: int, rng: np.random.Generator, image_size: tuple[int, int], *, look: Look | None = None
+) -> tuple[Image.Image, Box]:
     """Draw a photo of a whole car.
 
     Args:
@@ -30,11 +32,12 @@ def paint_car(viewpoint: int, model: int, rng: np.random.Generator, image_size: 
         model: Number of the invented car model, from 0.
         rng: Source of all chance.
         image_size: `(height, width)` in pixels.
+        look: The individual car. None: any of the model.
 
     Returns:
         The photo, and the box of the car: left, top, right, bottom in pixels, counted from 1.
     """
-    look, view = Look.draw(model, rng), VIEWPOINTS[viewpoint]
+    look, view = look or Look.draw(model, rng), VIEWPOINTS[viewpoint]
     turn, tilt = rng.uniform(*_TURNS[view]) * pi / 180, rng.uniform(0.04, 0.22)
     across = _LENGTH * abs(cos(turn)) + _WIDTH * sin(turn)
     scale = min(2.4 / across, 1.75) * rng.uniform(0.75, 1.05)
@@ -167,7 +170,10 @@ class _Body:
                 lamp.oval((i - (style.n_lamps - 1) / 2) * 1.5 * width / style.n_lamps, 0, 0.6 * width / style.n_lamps, 0.6 * height, bulb)
             lamp.oval(-0.8 * width, 0, 0.04, 0.5 * height, AMBER)
         y = 0.4 if self.is_front else -0.35
-        pen.box(-0.24, y - 0.11, 0.24, y + 0.11, WHITE if rng.random() < 0.5 else (50, 80, 170))
+        plate = WHITE if rng.random() < 0.5 else (50, 80, 170)
+        pen.box(-0.24, y - 0.11, 0.24, y + 0.11, self.look.plate or plate)
+        if self.look.sticker:
+            pen.oval(0.5 * self.look.sticker_at, 0.05, 0.12, 0.16, self.look.sticker)
 
     def _paint_flank(self, outline: list[tuple[float, float]]) -> None:
         style, paint, pen = self.look.style, self.look.paint, self.pen
@@ -188,6 +194,11 @@ class _Body:
         for x, color in ((-1.12, (215, 220, 228)), (1.1, (170, 20, 26))):
             lamp = [(x - 0.07, 0.37), (x + 0.08, 0.39), (x + 0.06, 0.45), (x - 0.04, 0.45)]
             pen.fill([self.at(self._along(place), 0, up) for place, up in lamp], color)
+        if self.look.sticker:
+            x, up = self._along(0.45 * self.look.sticker_at), (style.sill + style.belt) / 2
+            pen.fill(
+                [self.at(x + a, 0, up + b) for a, b in ((-0.14, -0.08), (0.14, -0.08), (0.14, 0.08), (-0.14, 0.08))], self.look.sticker
+            )
         for x in _WHEELS:
             self._paint_wheel(self._along(x))
 

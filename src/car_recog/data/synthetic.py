@@ -3,17 +3,19 @@
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import attrs
 import numpy as np
 
 from car_recog.data.compcars import PART_NAMES
-from car_recog.data.drawing import MIN_SIDE, MODELS_PER_MAKE, Style
+from car_recog.data.drawing import MIN_SIDE, MODELS_PER_MAKE, PAINTS, Look, Style
 from car_recog.data.drawn_cars import VIEWPOINTS, paint_car
 from car_recog.data.drawn_parts import paint_part
 from car_recog.errors import DataError, OptionError
-from car_recog.storage import is_vacant
+from car_recog.storage import atomic_folder, is_vacant
+
+IDENTITY_PATTERN = r"(?P<model>[^/]+)/(?P<colour>[^/]+)/(?P<label>[^/_]+)_"
+"""Reads what `draw_identities` draws, as `label_pattern` of `FolderDataset`: the class is the physical car."""
 
 _YEARS = ("2009", "2011", "2012", "2013", "2014", "unknown")
 
@@ -61,25 +63,81 @@ def draw_compcars(
         ...     len(list((root / "data" / "part").rglob("*.jpg")))
         16
     """
-    folder = Path(folder).resolve()
-    if not is_vacant(folder):
-        raise DataError(f"Expected a new or empty folder for the dataset, but '{folder}' holds something. Name another one or empty it.")
+    folder = _vacant(folder)
     _check(n_models, imbalance, train_fraction, image_size, seed)
     parts = _plan_parts(_class_counts(n_part_photos, imbalance), n_models, seed)
     cars = [_Photo("image", i % n_models, 1 + i // n_models % len(VIEWPOINTS), i, seed) for i in range(n_car_photos)]
     texts = _list_files(parts, cars, train_fraction, np.random.default_rng([seed, 1]))
     texts |= _pair_files(cars, n_models, n_pairs, np.random.default_rng([seed, 2]))
     texts["misc/attributes.txt"] = _attribute_lines(n_models, np.random.default_rng([seed, 3]))
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as unfinished:
-        tree = Path(unfinished) / folder.name
+    with atomic_folder(folder) as tree:
         for path, lines in texts.items():
             _write_lines(tree / "data" / path, lines)
         for photo in (*parts, *cars):
             _draw(photo, tree / "data", image_size)
-        if folder.exists():
-            folder.rmdir()  # Windows renames onto nothing, not even onto an empty folder
-        tree.rename(folder)
+    return folder
+
+
+def draw_identities(
+    folder: str | Path,
+    *,
+    n_models: int = 4,
+    n_colours: int = 3,
+    n_cars: int = 3,
+    n_photos: int = 5,
+    image_size: tuple[int, int] = (96, 128),
+    seed: int = 0,
+) -> Path:
+    """Draw photos of physical cars as `<model>/<colour>/<car>_<number>.jpg`: the same cars again and again, to be told from each other.
+
+    A car keeps its paint and its marks - rims, trim, roof, plate, sticker - on all its photos. Viewpoint, place, light and camera are
+    others on each. The same arguments give the same bytes.
+
+    Args:
+        folder: Where the photos are put. Must not exist, or be empty.
+        n_models: Number of invented car models.
+        n_colours: Colours that each model comes in, at most 9.
+        n_cars: Cars of each model and colour.
+        n_photos: Photos of each car; the five viewpoints take turns.
+        image_size: `(height, width)` of the photos in pixels, 16 or more.
+        seed: Fixes every car and every photo.
+
+    Returns:
+        The folder, as `FolderDataset` takes it with `IDENTITY_PATTERN`.
+
+    Raises:
+        DataError: The folder holds something already.
+        OptionError: An argument is out of range.
+
+    Example:
+        >>> from car_recog import FolderDataset
+        >>> from tempfile import TemporaryDirectory
+        >>> with TemporaryDirectory() as folder:
+        ...     FolderDataset(draw_identities(folder, n_models=2, n_colours=2, image_size=(24, 32)), IDENTITY_PATTERN)
+        FolderDataset(60 photos, 12 classes)
+    """
+    folder = _vacant(folder)
+    _check_picture(image_size, seed)
+    if min(n_models, n_colours, n_cars, n_photos) < 1 or n_colours > len(PAINTS):
+        numbers = f"{n_models=}, {n_colours=}, {n_cars=}, {n_photos=}"
+        raise OptionError(f"Expected at least 1 of each and at most {len(PAINTS)} colours; got {numbers}.")
+    kinds = [(model, colour) for model in range(n_models) for colour in list(PAINTS)[:n_colours]]
+    with atomic_folder(folder) as tree:
+        for car, (model, colour) in enumerate(kind for kind in kinds for _ in range(n_cars)):
+            rng = np.random.default_rng([seed, car])
+            look = Look.draw_individual(model, colour, rng)
+            place = tree / f"model{model}" / colour
+            place.mkdir(parents=True, exist_ok=True)
+            for number in range(n_photos):
+                picture, _ = paint_car(1 + (car + number) % len(VIEWPOINTS), model, rng, image_size, look=look)
+                picture.save(place / f"car{car}_{number}.jpg", quality=int(rng.integers(45, 93)))
+    return folder
+
+
+def _vacant(folder: str | Path) -> Path:
+    folder = Path(folder).resolve()
+    if not is_vacant(folder):
+        raise DataError(f"Expected a new or empty folder for the dataset, but '{folder}' holds something. Name another one or empty it.")
     return folder
 
 
@@ -116,6 +174,10 @@ def _check(n_models: int, imbalance: float, train_fraction: float, image_size: t
         raise OptionError(f"Expected the ratio of the most to the least frequent part, 1 or more, got {imbalance=}. 1 is balanced.")
     if not 0 < train_fraction < 1:
         raise OptionError(f"Expected a share of the photos between 0 and 1 for training, got {train_fraction=}.")
+    _check_picture(image_size, seed)
+
+
+def _check_picture(image_size: tuple[int, int], seed: int) -> None:
     if len(image_size) != 2 or min(image_size) < MIN_SIDE:
         raise OptionError(f"Expected (height, width) of at least {MIN_SIDE} pixels each, got {image_size=}.")
     if seed < 0:
