@@ -1,5 +1,7 @@
 """Whether probabilities mean what they say."""
 
+from collections.abc import Iterable
+
 import attrs
 import numpy as np
 
@@ -25,7 +27,12 @@ class ReliabilityBin:
 
 
 def calibration_error(
-    confidences: np.ndarray, is_right: np.ndarray, *, n_bins: int | None = None, units: np.ndarray | None = None
+    confidences: np.ndarray,
+    is_right: np.ndarray,
+    *,
+    n_bins: int | None = None,
+    units: np.ndarray | None = None,
+    weights: Iterable[np.ndarray] | None = None,
 ) -> tuple[float, Interval, tuple[ReliabilityBin, ...]]:
     """Measure the expected calibration error (ECE): how far probability and accuracy lie apart, in the mean over bins.
 
@@ -38,6 +45,7 @@ def calibration_error(
         is_right: Whether the answer is right, shape `(n,)`.
         n_bins: None takes 15, fewer where a bin would hold less than 10 photos, one at least.
         units: See `intervals.bootstrap`.
+        weights: See there.
 
     Returns:
         The ECE, its 95 % interval, and the bins that hold photos, by confidence.
@@ -61,7 +69,7 @@ def calibration_error(
         return np.asarray(np.abs(sums[:, :-1]).sum(axis=1) / sums[:, -1])
 
     error = float(error_of(columns.sum(axis=0, keepdims=True))[0])
-    low, high = bootstrap(columns, error_of, units=units)
+    low, high = bootstrap(columns, error_of, units=units, weights=weights)
     interval = max(min(error, 2 * error - high), 0.0), max(error, 2 * error - low)
     members = [bin_of == number for number in np.unique(bin_of)]
     bins = [ReliabilityBin(float(confidences[of].mean()), float(is_right[of].mean()), int(of.sum())) for of in members]

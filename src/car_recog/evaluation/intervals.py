@@ -1,6 +1,6 @@
 """How far a figure can be trusted: 95 % intervals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import numpy as np
 
@@ -27,7 +27,12 @@ def wilson(n_right: int, n: int) -> Interval:
 
 
 def bootstrap(
-    values: np.ndarray, statistic: Callable[[np.ndarray], np.ndarray], *, units: np.ndarray | None = None, seed: int = 0
+    values: np.ndarray,
+    statistic: Callable[[np.ndarray], np.ndarray],
+    *,
+    units: np.ndarray | None = None,
+    weights: Iterable[np.ndarray] | None = None,
+    seed: int = 0,
 ) -> Interval:
     """Give the 95 % percentile interval of a statistic of column sums.
 
@@ -35,6 +40,7 @@ def bootstrap(
         values: What is summed, one row per photo, shape `(n, k)`.
         statistic: From sums of shape `(resamples, k)` to values of shape `(resamples,)`; may be NaN where it is not defined.
         units: What is drawn as a whole, one integer per photo, for photos that are not independent. None draws photos.
+        weights: Draws made elsewhere instead, such as `pair_bootstrap.pair_weights`: how often each row counts, in chunks of resamples.
         seed: Seed of the draws.
 
     Source: Efron and Tibshirani 1993, chapter 13.
@@ -49,13 +55,21 @@ def bootstrap(
         summed = np.zeros((place.max() + 1, values.shape[1]))
         np.add.at(summed, place, values)
         values = summed
+    chunks = draw_weights(len(values), seed=seed) if weights is None else weights
+    draws = [statistic(times[times.any(axis=1)] @ values) for times in chunks]  # pairs of cars may all have no weight
+    return percentiles(np.concatenate(draws))
+
+
+def draw_weights(n: int, *, seed: int = 0) -> Iterator[np.ndarray]:
+    """Draw `n` of `n` with replacement, a thousand times; gives how often each was drawn, `(50, n)` at a time."""
     rng = np.random.default_rng(seed)
-    n = len(values)
-    draws = []
     for _ in range(0, N_RESAMPLES, _CHUNK):
-        times = rng.multinomial(n, np.full(n, 1 / n), size=_CHUNK)
-        draws.append(statistic(times @ values))
-    low, high = np.nanquantile(np.concatenate(draws), [0.025, 0.975])
+        yield rng.multinomial(n, np.full(n, 1 / n), size=_CHUNK)
+
+
+def percentiles(values: np.ndarray) -> Interval:
+    """Give the middle 95 % of the values of resamples, leaving out those where the figure is not defined (NaN)."""
+    low, high = np.nanquantile(values, [0.025, 0.975])
     return float(low), float(high)
 
 

@@ -81,7 +81,7 @@ def draw_confusion(confusion: np.ndarray, class_names: Sequence[str]) -> "Figure
     axes.set_aspect("equal")
     axes.invert_yaxis()
     size = float(np.clip(0.6 * 72 * 0.8 * side / n, 5, 10))
-    names = [_shorten(class_names[i]) for i in shown]
+    names = [shorten(class_names[i]) for i in shown]
     axes.set_xticks(np.arange(n) + 0.5, names, rotation=90, fontsize=size)
     axes.set_yticks(np.arange(n) + 0.5, names, fontsize=size)
     axes.set_xlabel("answer")
@@ -153,7 +153,7 @@ def draw_scores(scores: Sequence[tuple[str, float, float, float, int]]) -> "Figu
     axes.barh(places, [row[3] for row in rows], color="#9ecae1", label="F1")
     axes.plot([row[1] for row in rows], places, "o", color="#d95f02", markersize=9, markerfacecolor="none", label="precision")
     axes.plot([row[2] for row in rows], places, "o", color="#1b3a6b", markersize=4, label="recall")
-    axes.set_yticks(places, [f"{_shorten(row[0])} ({row[4]})" for row in rows], fontsize=9)
+    axes.set_yticks(places, [f"{shorten(row[0])} ({row[4]})" for row in rows], fontsize=9)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(0, 1.02)
     axes.grid(axis="x", alpha=0.3)
@@ -163,12 +163,22 @@ def draw_scores(scores: Sequence[tuple[str, float, float, float, int]]) -> "Figu
     return figure
 
 
-def draw_reliability(bins: Sequence[ReliabilityBin], error: float) -> "Figure":
+def draw_reliability(
+    bins: Sequence[ReliabilityBin],
+    error: float,
+    *,
+    probability: str = "mean probability of the answers",
+    share: str = "share of the answers that are right",
+    unit: str = "photos",
+) -> "Figure":
     """Draw accuracy over probability, with the 95 % interval of each bin; on the dashed line probabilities mean what they say.
 
     Args:
         bins: The bins.
         error: The expected calibration error.
+        probability: What the probability is of, for the axis.
+        share: What the accuracy is of, for the other.
+        unit: What lies in the bins.
     """
     figure = new_figure(5.5, 5)
     axes = figure.subplots()
@@ -180,16 +190,16 @@ def draw_reliability(bins: Sequence[ReliabilityBin], error: float) -> "Figure":
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     axes.grid(alpha=0.3)
-    axes.set_xlabel("mean probability of the answers")
-    axes.set_ylabel("share of the answers that are right")
+    axes.set_xlabel(probability)
+    axes.set_ylabel(share)
     counts = sorted({one.n_photos for one in bins})
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    axes.set_title(f"calibration error {error:.3f}; {each} photos a point", fontsize=9, loc="left")
+    axes.set_title(f"calibration error {error:.3f}; {each} {unit} a point", fontsize=9, loc="left")
     return figure
 
 
 def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
-    """Draw loss and accuracy over the epochs of all phases.
+    """Draw loss and accuracy, those that are known, over the epochs of all phases.
 
     Args:
         columns: Columns by name as `History.history` gives them.
@@ -198,7 +208,8 @@ def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
     from matplotlib.ticker import MaxNLocator
 
     epochs = columns.get("epoch", [])
-    for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
+    names = [name for name in ("loss", "accuracy") if name in columns or f"val_{name}" in columns] or ["loss"]
+    for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for column, label in ((name, "training"), (f"val_{name}", "validation")):
             if column in columns:
                 axes.plot(epochs, columns[column], marker=".", label=label)
@@ -206,7 +217,7 @@ def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
         axes.set_ylabel(name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
-        if len(epochs):
+        if axes.lines:
             axes.legend()
         _mark_phases(axes, columns.get("phase", []), epochs)
     return figure
@@ -220,11 +231,11 @@ def _mark_phases(axes: Any, phases: Sequence[str], epochs: Sequence[int]) -> Non
             axes.axvline(epochs[start] - 0.5, color="grey", linestyle=":")
         place = (epochs[start] - 0.4, 0.98)
         axes.annotate(
-            _shorten(phases[start]), place, xycoords=("data", "axes fraction"), fontsize=8, rotation=90, va="top", color="0.3"
+            shorten(phases[start]), place, xycoords=("data", "axes fraction"), fontsize=8, rotation=90, va="top", color="0.3"
         )
 
 
-def _shorten(name: str) -> str:
+def shorten(name: str) -> str:
     """Cut a long name in its middle, and keep matplotlib from reading dollar signs as formulas."""
     short = name if len(name) <= _MAX_LETTERS else f"{name[: _MAX_LETTERS // 2]}…{name[1 - _MAX_LETTERS // 2 :]}"
     return short.replace("$", r"\$")

@@ -19,6 +19,7 @@ N_LABELLED = 48
 _MOST_OF_A_CLASS = 8
 _SIDE = 160
 _GAP = 12
+_SEAM = 4
 _FONT_SIZE = 13
 _LINE = 18
 
@@ -66,6 +67,12 @@ def shrink(photo: np.ndarray) -> np.ndarray:
     return np.array(image)
 
 
+def abreast(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+    """Put two photos of one height side by side."""
+    line = np.full((len(first), _SEAM, 3), 255, np.uint8)
+    return np.concatenate([first, line, second], axis=1)
+
+
 def to_jpeg(photo: np.ndarray) -> bytes:
     """Write a photo as the bytes of a JPEG file."""
     buffer = BytesIO()
@@ -73,19 +80,25 @@ def to_jpeg(photo: np.ndarray) -> bytes:
     return buffer.getvalue()
 
 
-def save_sheet(tiles: Sequence[Tile], path: Path) -> Path:
+def save_sheet(tiles: Sequence[Tile], path: Path, *, n_abreast: int = 1) -> Path:
     """Draw photos in rows, each with its lines under it, to a PNG file. Lines that are too long for their photo are cut.
+
+    Args:
+        tiles: What to draw.
+        path: The file.
+        n_abreast: Photos that stand abreast in one tile; see `abreast`.
 
     Raises:
         OptionError: Matplotlib is not installed.
     """
     font = sheet_font(_FONT_SIZE)
-    n_columns = min(max(len(tiles), 1), 8)
+    side = n_abreast * _SIDE
+    n_columns = min(max(len(tiles), 1), 8 // n_abreast)
     n_rows = -(-len(tiles) // n_columns)
     n_lines = max((len(tile.lines) for tile in tiles), default=0)
-    images = [None if tile.photo is None else _scale(Image.fromarray(tile.photo)) for tile in tiles]
+    images = [None if tile.photo is None else _scale(Image.fromarray(tile.photo), side) for tile in tiles]
     tallest = max((image.height for image in images if image), default=0)
-    width, height = _SIDE + _GAP, tallest + n_lines * _LINE + _GAP
+    width, height = side + _GAP, tallest + n_lines * _LINE + _GAP
     sheet = Image.new("RGB", (n_columns * width + _GAP, n_rows * height + _GAP), "white")
     draw = ImageDraw.Draw(sheet)
     for number, (tile, image) in enumerate(zip(tiles, images, strict=True)):
@@ -93,14 +106,14 @@ def save_sheet(tiles: Sequence[Tile], path: Path) -> Path:
         if image:
             sheet.paste(image, (left, top + tallest - image.height))
         for row, line in enumerate(tile.lines):
-            draw.text((left, top + tallest + 2 + row * _LINE), fit_line(line, font, _SIDE), fill="black", font=font)
+            draw.text((left, top + tallest + 2 + row * _LINE), fit_line(line, font, side), fill="black", font=font)
     with atomic_file(path) as part:
         sheet.save(part, "PNG")
     return path
 
 
-def _scale(image: Image.Image) -> Image.Image:
-    scale = _SIDE / max(image.size)
+def _scale(image: Image.Image, side: int) -> Image.Image:
+    scale = side / max(image.size)
     return image.resize((max(round(image.width * scale), 1), max(round(image.height * scale), 1)))
 
 
