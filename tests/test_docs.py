@@ -11,7 +11,7 @@ from car_recog.data.synthetic import draw_compcars
 from car_recog.training import presets
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("index", "first-steps", "compcars", "training", "evaluation", "losses", "backbones")
+NAMES = ("index", "first-steps", "compcars", "training", "evaluation", "choosing-a-threshold", "losses", "backbones")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 SMALL = '"tiny_cnn", weights=None, image_size=(32, 32)'
 STAND_INS = {

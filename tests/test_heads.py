@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from car_recog.errors import OptionError
-from car_recog.heads import classification_head, pool
+from car_recog.heads import DISTANCES, classification_head, embedding_head, pair_head, pool
 
 
 def layers(head: keras.Model) -> list[str]:
@@ -58,3 +58,51 @@ def test_pooling_is_the_mean_over_places() -> None:
 def test_a_head_that_makes_no_sense_raises(head: str | tuple[int, ...], message: str) -> None:
     with pytest.raises(OptionError, match=message):
         classification_head(head, n_features=6, n_classes=3)
+
+
+def test_gem_pools_between_average_and_maximum():
+    features = np.random.default_rng(0).uniform(0.1, 2.0, (2, 3, 4, 5)).astype("float32")
+    inputs = keras.Input((3, 4, 5))
+    model = keras.Model(inputs, pool(inputs, "gem"))
+
+    pooled = model.predict(features, verbose=0)
+
+    assert pooled == pytest.approx((features**3).mean(axis=(1, 2)) ** (1 / 3), rel=1e-5)
+    model.layers[-1].power.assign(1.0)
+    assert model.predict(features, verbose=0) == pytest.approx(features.mean(axis=(1, 2)), rel=1e-5)
+
+
+@pytest.mark.parametrize("head", ["relu", "metric"])
+def test_embeddings_have_unit_length(head):
+    model = embedding_head(head, n_features=7, embedding_dim=5)
+
+    embeddings = model.predict(np.random.default_rng(0).normal(size=(9, 7)).astype("float32"), verbose=0)
+
+    assert embeddings.shape == (9, 5)
+    assert np.linalg.norm(embeddings, axis=1) == pytest.approx(np.ones(9), abs=1e-5)
+
+
+@pytest.mark.parametrize("distance", DISTANCES)
+def test_a_pair_head_gives_the_same_for_both_orders_and_survives_serialisation(distance):
+    rng = np.random.default_rng(0)
+    pair = {name: rng.normal(size=(6, 4)).astype("float32") for name in ("first", "second")}
+    model = pair_head(distance, embedding_dim=4)
+
+    logits = model.predict(pair, verbose=0)
+    again = keras.Model.from_config(model.get_config())
+    again.set_weights(model.get_weights())
+
+    assert np.array_equal(logits, model.predict({"first": pair["second"], "second": pair["first"]}, verbose=0))
+    assert np.array_equal(logits, again.predict(pair, verbose=0))
+
+
+@pytest.mark.parametrize("distance", ["l1", "cosine"])
+def test_nothing_is_more_alike_than_two_equal_embeddings(distance):
+    model = pair_head(distance, embedding_dim=4)
+    unit = np.random.default_rng(0).normal(size=(50, 4)).astype("float32")
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+
+    same = model.predict({"first": unit, "second": unit}, verbose=0)
+    other = model.predict({"first": unit, "second": np.roll(unit, 1, axis=0)}, verbose=0)
+
+    assert same.min() >= other.max()

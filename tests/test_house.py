@@ -11,9 +11,11 @@ import car_recog
 
 SOURCE = Path(car_recog.__file__).parent
 
-GROUND = {"_version", "errors", "plugins", "progress", "storage"}
-ROOMS = {"backbones", "bundle", "card", "data", "evaluation", "heads", "losses", "training"}
-RESIDENTS = {"classifier", "fitting", "loading", "network", "prediction", "testing"}
+GROUND = {"_version", "errors", "packs", "plugins", "progress", "storage"}
+ROOMS = {"backbones", "bundle", "card", "data", "embeddings", "evaluation", "heads", "losses", "search", "training"}
+RESIDENTS = {"classifier", "embedder", "fitting", "loading", "network", "prediction", "runs", "scoring", "testing"}
+RESIDENTS |= {"gallery", "gallery_folder", "gallery_index", "gallery_photos"}
+RESIDENTS |= {"verifier", "verifier_bundle", "verifier_card", "verifier_fitting"}
 DOORS = {"cli"}
 
 

@@ -14,9 +14,15 @@ if TYPE_CHECKING:
     from car_recog.data.checks import DataReport, Finding
     from car_recog.data.compcars import PART_NAMES, CompCarsDataset
     from car_recog.data.folders import FolderDataset
+    from car_recog.data.pair_checks import PairReport
+    from car_recog.data.pair_sampling import same_attributes
+    from car_recog.data.pairs import Pair, PairDataset
     from car_recog.data.samples import ImageDataset, Sample
     from car_recog.errors import CarRecogError
     from car_recog.evaluation.classification import ClassificationReport
+    from car_recog.evaluation.operating_points import OperatingPoint, equal_error_rate, point_at_far, roc
+    from car_recog.evaluation.verification import VerificationReport
+    from car_recog.evaluation.verification_comparison import compare_verifiers
     from car_recog.losses.focal import FocalLoss
     from car_recog.prediction import Prediction
     from car_recog.training.history import History
@@ -36,10 +42,20 @@ _HOMES = {
     "PART_NAMES": "data.compcars",
     "CompCarsDataset": "data.compcars",
     "FolderDataset": "data.folders",
+    "PairReport": "data.pair_checks",
+    "same_attributes": "data.pair_sampling",
+    "Pair": "data.pairs",
+    "PairDataset": "data.pairs",
     "ImageDataset": "data.samples",
     "Sample": "data.samples",
     "CarRecogError": "errors",
     "ClassificationReport": "evaluation.classification",
+    "OperatingPoint": "evaluation.operating_points",
+    "equal_error_rate": "evaluation.operating_points",
+    "point_at_far": "evaluation.operating_points",
+    "roc": "evaluation.operating_points",
+    "VerificationReport": "evaluation.verification",
+    "compare_verifiers": "evaluation.verification_comparison",
     "FocalLoss": "losses.focal",
     "History": "training.history",
     "get_recipe": "training.presets",
@@ -60,16 +76,26 @@ __all__ = [
     "FolderDataset",
     "History",
     "ImageDataset",
+    "OperatingPoint",
+    "Pair",
+    "PairDataset",
+    "PairReport",
     "PartClassifier",
     "Phase",
     "Prediction",
     "Recipe",
     "Sample",
+    "VerificationReport",
     "__version__",
+    "compare_verifiers",
+    "equal_error_rate",
     "get_backbone",
     "get_recipe",
     "list_backbones",
+    "point_at_far",
     "register_backbone",
+    "roc",
+    "same_attributes",
 ]
 
 

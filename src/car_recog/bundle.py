@@ -53,8 +53,8 @@ def read_config(folder: Path, *, kind: str | None) -> dict[str, Any]:
     for name in (CONFIG, WEIGHTS, CHECKSUMS):
         if not (folder / name).is_file():
             raise BundleError(f"'{folder}' is no saved recogniser: it has no {name}.")
-    sums = _read_json(folder / CHECKSUMS)
-    config = _read_json(folder / CONFIG)
+    sums = read_json(folder / CHECKSUMS)
+    config = read_json(folder / CONFIG)
     version = config.get("format")
     if version != FORMAT:
         raise BundleError(f"'{folder}' has the format version {version!r}; this version of car-recog reads {FORMAT}. Update car-recog.")
@@ -66,7 +66,12 @@ def read_config(folder: Path, *, kind: str | None) -> dict[str, Any]:
     return config
 
 
-def _read_json(path: Path) -> dict[str, Any]:
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a small JSON file of a bundle: an object.
+
+    Raises:
+        BundleError: It is damaged or too large.
+    """
     if path.stat().st_size > MAX_CONFIG_BYTES:
         raise BundleError(f"'{path}' is larger than {MAX_CONFIG_BYTES // 2**20} MiB; no saved recogniser needs that.")
     try:

@@ -22,6 +22,7 @@ class TrainingFacts:
         n_skipped: Photos that could not be decoded.
         n_epochs: Epochs over all phases.
         seconds: Wall time.
+        counts: What else was counted of the training data, by name, such as its pairs.
     """
 
     date: str
@@ -35,6 +36,7 @@ class TrainingFacts:
     n_skipped: int
     n_epochs: int
     seconds: float
+    counts: Mapping[str, int] = attrs.field(factory=dict)
 
 
 @attrs.frozen(kw_only=True)

@@ -17,12 +17,14 @@ from car_recog.data.samples import ImageDataset
 from car_recog.errors import BundleError, NotFittedError
 from car_recog.evaluation.classification import ClassificationReport, classification_report
 from car_recog.evaluation.report import Background
-from car_recog.fitting import Fit, Fitted, fill_run_folder, fit_network, label_photos
-from car_recog.losses.named import CLASSIFIER_LOSSES, classifier_loss
+from car_recog.fitting import Fitted, fit_network
+from car_recog.losses.named import CLASSIFIER_LOSSES, classifier_loss, loss_name
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.prediction import Prediction, answer, best_classes, softmax, sources
 from car_recog.progress import progress_bar
+from car_recog.runs import Fit, fill_run_folder, label_photos
 from car_recog.training.history import History
+from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
 
 BATCH = 64
@@ -139,14 +141,14 @@ class CarClassifier:
             config=self.config,
             weights=self.weights,
             loss=self.loss,
-            recipe=recipe,
+            recipe=get_recipe(recipe),
             seed=seed,
             run_folder=None if run_folder is None else Path(run_folder),
             callbacks=callbacks,
             on_error=on_error,
             verbose=verbose,
         )
-        fitted, history = fit_network(fit, train, val)
+        fitted, history = fit_network(fit, self.config, train, val)
         self._state, self.class_names, self._evaluation = fitted, train.class_names, None
         if fit.run_folder is not None:
             self.save(fit.run_folder / "bundle")
@@ -221,7 +223,7 @@ class CarClassifier:
 
     @property
     def _loss_name(self) -> str:
-        return self.loss if isinstance(self.loss, str) else type(self.loss).__name__
+        return loss_name(self.loss)
 
     def save(self, folder: str | Path) -> None:
         """Save as a folder: configuration, weights, checksums and a model card for people.

@@ -1,9 +1,10 @@
-"""What stands on a backbone: pooling, and a small network from the pooled features to logits."""
+"""What stands on a backbone: pooling, and small networks from the pooled features to logits, to an embedding, to a verdict on a pair."""
 
 from collections.abc import Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import keras
+from keras import ops
 
 from car_recog.errors import OptionError, suggestion
 
@@ -15,6 +16,10 @@ LEAN_DROPOUT = 0.2
 PAPER_L2 = 1e-4
 MAX_WIDTH = 16_384
 MAX_LAYERS = 8
+POOLINGS = ("average", "gem")
+DISTANCES = ("l1", "cosine", "weighted_l1")
+EMBEDDING_HEADS = ("metric", "relu")
+_LEAST_FEATURE = 1e-6
 
 
 def check_head(head: HeadSpec) -> None:
@@ -30,9 +35,35 @@ def check_head(head: HeadSpec) -> None:
         raise OptionError(f"A head of widths takes 1 to {MAX_LAYERS} integers from 1 to {MAX_WIDTH}; got {list(head)}.")
 
 
-def pool(feature_map: keras.KerasTensor) -> keras.KerasTensor:
-    """Average a feature map `(batch, h, w, channels)` over its places: features `(batch, channels)`."""
+def pool(feature_map: keras.KerasTensor, pooling: str = "average") -> keras.KerasTensor:
+    """Pool a feature map `(batch, h, w, channels)` over its places: features `(batch, channels)`."""
+    if pooling == "gem":
+        return GeneralizedMean(name="pool", dtype="float32")(feature_map)
     return keras.layers.GlobalAveragePooling2D(name="pool", dtype="float32")(feature_map)
+
+
+@keras.saving.register_keras_serializable("car_recog")
+class GeneralizedMean(keras.layers.Layer):  # type: ignore[misc]
+    """Pools a feature map by the generalised mean (GeM): between the average, power 1, and the maximum. The power is learned.
+
+    Features below `_LEAST_FEATURE` count as that, for a power needs positive numbers.
+
+    Source: Radenovic et al., TPAMI 2019, equation 3, arXiv:1711.02512.
+    """
+
+    def build(self, input_shape: Any) -> None:
+        """Make the power, 3 at first."""
+        start = keras.initializers.Constant(3.0)
+        self.power = self.add_weight(name="power", shape=(), initializer=start, constraint=_at_least_one)
+
+    def call(self, inputs: Any) -> Any:
+        """Pool `(batch, h, w, channels)` to `(batch, channels)`."""
+        powers = ops.power(ops.maximum(inputs, _LEAST_FEATURE), self.power)
+        return ops.power(ops.mean(powers, axis=(1, 2)), 1.0 / self.power)
+
+
+def _at_least_one(power: Any) -> Any:
+    return ops.maximum(power, 1.0)
 
 
 def classification_head(head: HeadSpec, *, n_features: int, n_classes: int) -> keras.Model:
@@ -66,3 +97,68 @@ def classification_head(head: HeadSpec, *, n_features: int, n_classes: int) -> k
     logits = keras.layers.Dense(n_classes, name="logits", dtype="float32")(x)
     return keras.Model(features, logits, name="head")
 
+
+
+def embedding_head(head: str, *, n_features: int, embedding_dim: int) -> keras.Model:
+    """Build the network from pooled features to an embedding of unit length.
+
+    `"relu"` is a dense layer with ReLU, the paper's. `"metric"` standardises the features by batch normalisation without scale and
+    offset before a dense layer without bias.
+
+    Args:
+        head: Which one.
+        n_features: Length of the pooled features.
+        embedding_dim: Length of the embedding.
+
+    Returns:
+        A model named `head` from `(batch, n_features)` to float32 `(batch, embedding_dim)`.
+    """
+    features = keras.Input((n_features,), name="features")
+    if head == "relu":
+        x = keras.layers.Dense(embedding_dim, activation="relu", name="embedding", dtype="float32")(features)
+    else:
+        x = keras.layers.BatchNormalization(center=False, scale=False, name="standardize", dtype="float32")(features)
+        x = keras.layers.Dense(embedding_dim, use_bias=False, name="embedding", dtype="float32")(x)
+    return keras.Model(features, keras.layers.UnitNormalization(name="unit_length", dtype="float32")(x), name="head")
+
+
+def pair_head(distance: str, *, embedding_dim: int) -> keras.Model:
+    """Build the network from two embeddings to a logit: the larger, the more alike.
+
+    `"l1"` sums the absolute differences, `"cosine"` takes the cosine; a slope, never below 0, and an offset make a logit of it. So
+    nothing scores higher than two equal embeddings. `"weighted_l1"` is the paper's: a dense unit on the absolute differences, whose
+    weights may have either sign.
+
+    Args:
+        distance: Which one.
+        embedding_dim: Length of the embeddings.
+
+    Returns:
+        A model named `pair_head` from `first` and `second`, both `(batch, embedding_dim)`, to float32 `(batch, 1)`. It gives the same
+        for both orders.
+    """
+    inputs = {name: keras.Input((embedding_dim,), name=name) for name in ("first", "second")}
+    first, second = inputs["first"], inputs["second"]
+    if distance == "cosine":
+        logit = Rise(name="logit", dtype="float32")(ops.sum(first * second, axis=-1, keepdims=True))
+    else:
+        apart = ops.abs(first - second)
+        if distance == "weighted_l1":
+            logit = keras.layers.Dense(1, name="logit", dtype="float32")(apart)
+        else:
+            logit = Rise(name="logit", dtype="float32")(-ops.sum(apart, axis=-1, keepdims=True))
+    return keras.Model(inputs, logit, name="pair_head")
+
+
+@keras.saving.register_keras_serializable("car_recog")
+class Rise(keras.layers.Layer):  # type: ignore[misc]
+    """A learned straight line that never falls: from similarities `(batch, 1)` to logits `(batch, 1)`."""
+
+    def build(self, input_shape: Any) -> None:
+        """Make slope and offset."""
+        self.slope = self.add_weight(name="slope", shape=(), initializer="ones", constraint="non_neg")
+        self.offset = self.add_weight(name="offset", shape=(), initializer="zeros")
+
+    def call(self, inputs: Any) -> Any:
+        """Give `slope * similarity + offset`."""
+        return self.slope * inputs + self.offset

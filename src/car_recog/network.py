@@ -1,4 +1,4 @@
-"""The network of a recogniser, rebuilt from plain values: a backbone of the registry, pooling and a head."""
+"""The network of a classifier, rebuilt from plain values: a backbone of the registry, pooling and a head."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -32,13 +32,12 @@ def _head(value: str | Sequence[int]) -> str | tuple[int, ...]:
 
 
 @attrs.frozen(kw_only=True)
-class NetworkConfig:
-    """Everything that fixes a network but its weights and classes.
+class BackboneConfig:
+    """What fixes the backbone of a network, and how photos are fitted to it.
 
     Args:
         backbone: Name in the registry.
         backbone_options: Handed to its builder.
-        head: See `heads.classification_head`.
         image_size: `(height, width)` that photos are fitted to, in pixels.
         normalization: `"backbone"` or `"unit"`.
         resize: How photos are fitted: see `images.decode`.
@@ -47,7 +46,6 @@ class NetworkConfig:
 
     backbone: str
     backbone_options: dict[str, Any] = attrs.field(factory=dict)
-    head: str | tuple[int, ...] = attrs.field(default="lean", converter=_head)
     image_size: tuple[int, int] = attrs.field(default=(224, 224), converter=_size)
     normalization: str = "backbone"
     resize: str = "stretch"
@@ -66,6 +64,34 @@ class NetworkConfig:
         """Plain values for `config.json`."""
         return attrs.asdict(self)
 
+    def build_backbone(self, weights: str | None) -> tuple[keras.Model, list[list[keras.layers.Layer]]]:
+        """Build the backbone, and give its layers in stages.
+
+        Args:
+            weights: None, a name it offers, or the path of a `.h5` or `.weights.h5` file.
+
+        Raises:
+            UnknownNameError: No such backbone.
+            OptionError: The backbone refuses its options or the size.
+            WeightsError: The weights cannot be had or do not fit.
+        """
+        spec = get_backbone(self.backbone)
+        backbone = spec.build_checked(
+            weights=weights, image_size=self.image_size, normalization=self.normalization, backbone_options=self.backbone_options
+        )
+        return backbone, stages(backbone, spec)
+
+
+@attrs.frozen(kw_only=True)
+class NetworkConfig(BackboneConfig):
+    """Everything that fixes the network of a classifier but its weights and classes: `BackboneConfig` and a head.
+
+    Args:
+        head: See `heads.classification_head`.
+    """
+
+    head: str | tuple[int, ...] = attrs.field(default="lean", converter=_head)
+
 
 @attrs.frozen
 class Network:
@@ -76,36 +102,31 @@ class Network:
         features: From photos to pooled features `(batch, n_features)`.
         head: From pooled features to logits.
         stages: The layers of the backbone, in stages.
+        has_lean_head: Whether the logits follow from the features by one dense layer.
     """
 
     model: keras.Model
     features: keras.Model
     head: keras.Model
     stages: list[list[keras.layers.Layer]]
+    has_lean_head: bool
 
 
 def build_network(config: NetworkConfig, *, n_classes: int, weights: str | None) -> Network:
-    """Build a network from the registry.
+    """Build a network from the registry; for weights and errors see `BackboneConfig.build_backbone`.
 
     Args:
         config: What to build.
         n_classes: Number of logits.
-        weights: For the backbone: None, a name it offers, or the path of a `.h5` or `.weights.h5` file.
-
-    Raises:
-        UnknownNameError: No such backbone.
-        OptionError: The backbone refuses its options or the size.
-        WeightsError: The weights cannot be had or do not fit.
+        weights: What the backbone starts from.
     """
-    spec = get_backbone(config.backbone)
-    backbone = spec.build_checked(
-        weights=weights, image_size=config.image_size, normalization=config.normalization, backbone_options=config.backbone_options
-    )
+    backbone, layers = config.build_backbone(weights)
     pooled = pool(backbone.output)
     head = classification_head(config.head, n_features=int(pooled.shape[-1]), n_classes=n_classes)
     return Network(
         model=keras.Model(backbone.input, head(pooled), name="classifier"),
         features=keras.Model(backbone.input, pooled, name="features"),
         head=head,
-        stages=stages(backbone, spec),
+        stages=layers,
+        has_lean_head=config.head == "lean",
     )

@@ -10,6 +10,7 @@ import numpy as np
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import as_photos
 from car_recog.data.samples import ImageDataset
+from car_recog.evaluation.pair_calibration import PairCalibration
 
 TOP = 5
 
@@ -29,6 +30,40 @@ class Prediction:
     class_name: str
     probability: float
     top: tuple[tuple[str, float], ...]
+
+
+@attrs.frozen(kw_only=True)
+class Verification:
+    """The answer to whether two photos show the same car.
+
+    Args:
+        score: How much alike they are; higher is more.
+        probability: How probable it is that they show the same car, where such pairs are as frequent as in the calibration; None
+            without one.
+        threshold: From which score on the answer is yes; None without a calibration.
+        is_same: The answer; None without a calibration.
+        is_uncertain: Whether the probability lies in the abstain band, so that a person should look.
+    """
+
+    score: float
+    probability: float | None
+    threshold: float | None
+    is_same: bool | None
+    is_uncertain: bool
+
+
+def verdict(score: float, calibration: PairCalibration | None) -> Verification:
+    """Say what the score of a pair means."""
+    if calibration is None:
+        return Verification(score=score, probability=None, threshold=None, is_same=None, is_uncertain=False)
+    probability = float(calibration.probability(np.array([score]))[0])
+    return Verification(
+        score=score,
+        probability=probability,
+        threshold=calibration.threshold,
+        is_same=score >= calibration.threshold,
+        is_uncertain=calibration.is_uncertain(probability),
+    )
 
 
 def best_classes(source: str, probabilities: np.ndarray, class_names: Sequence[str]) -> Prediction:

@@ -32,6 +32,10 @@ def toy() -> tuple[np.ndarray, np.ndarray]:
     return (labels[:, None] * 2 - 1 + np.random.default_rng(0).normal(size=(64, 4)) * 0.1).astype("float32"), labels
 
 
+def accuracy() -> keras.metrics.Metric:
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
 def network() -> keras.Model:
     return keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
 
@@ -40,7 +44,7 @@ def train(model: keras.Model, batches: ArrayBatches, *, n_epochs: int = 4, callb
     history = History()
     task = Task(
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-        is_one_hot=False,
+        metric=accuracy,
         chance=0.5,
         callbacks=callbacks,
         has_progress=False,
@@ -66,7 +70,7 @@ def test_a_phase_learns_and_is_recorded(toy) -> None:
 
 def test_a_second_phase_counts_on(toy) -> None:
     history, batches = History(), {name: ArrayBatches(*toy) for name in ("first", "second")}
-    task = Task(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), is_one_hot=False, chance=0.5, has_progress=False)
+    task = Task(loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True), metric=accuracy, chance=0.5, has_progress=False)
     phases = [Phase(name=name, epochs=n, learning_rate=0.1) for name, n in (("first", 2), ("second", 1))]
 
     model = network()

@@ -1,11 +1,16 @@
 """Losses by name, and what kind of labels a loss takes."""
 
+from collections.abc import Callable, Mapping
+
 import keras
 
 from car_recog.errors import OptionError, UnknownNameError, suggestion
 from car_recog.losses.focal import FocalLoss
+from car_recog.losses.multi_similarity import MultiSimilarityLoss
+from car_recog.losses.supervised_contrastive import SupervisedContrastiveLoss
 
 CLASSIFIER_LOSSES = ("cross_entropy", "focal")
+PAIR_LOSSES = ("binary_crossentropy", "focal")
 
 
 def classifier_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
@@ -22,16 +27,59 @@ def classifier_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
         >>> classifier_loss("focal").gamma
         2.0
     """
+    named = {"cross_entropy": lambda: keras.losses.CategoricalCrossentropy(from_logits=True), "focal": FocalLoss}
+    return _on_logits(_named(loss, named, "loss"))
+
+
+def pair_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
+    """Give the loss of a pair head on one logit.
+
+    Args:
+        loss: `"binary_crossentropy"`, `"focal"` (gamma 2, alpha 0.25), or a Keras loss object, which must be made with
+            `from_logits=True`.
+
+    Raises:
+        UnknownNameError: No loss of that name.
+        OptionError: Neither a name nor a loss, or a loss on probabilities.
+    """
+    named = {"binary_crossentropy": lambda: keras.losses.BinaryCrossentropy(from_logits=True), "focal": FocalLoss}
+    return _on_logits(_named(loss, named, "loss"))
+
+
+def metric_loss(objective: str | keras.losses.Loss) -> keras.losses.Loss:
+    """Give the loss of metric learning, on embeddings of unit length and identities.
+
+    Args:
+        objective: `"supervised_contrastive"`, `"multi_similarity"`, or a Keras loss object.
+
+    Raises:
+        UnknownNameError: No objective of that name.
+        OptionError: Neither a name nor a loss.
+    """
+    named = {"supervised_contrastive": SupervisedContrastiveLoss, "multi_similarity": MultiSimilarityLoss}
+    return _named(objective, named, "objective")
+
+
+def _named(loss: str | keras.losses.Loss, named: Mapping[str, Callable[[], keras.losses.Loss]], word: str) -> keras.losses.Loss:
     if isinstance(loss, str):
-        if loss not in CLASSIFIER_LOSSES:
-            known = f"{', '.join(CLASSIFIER_LOSSES)}, or a Keras loss object"
-            raise UnknownNameError(f"Unknown loss: '{loss}'.{suggestion(loss, CLASSIFIER_LOSSES)} Losses are {known}.")
-        return FocalLoss() if loss == "focal" else keras.losses.CategoricalCrossentropy(from_logits=True)
+        if loss not in named:
+            known = f"{', '.join(named)}, or a Keras loss object"
+            raise UnknownNameError(f"Unknown {word}: '{loss}'.{suggestion(loss, named)} Known are {known}.")
+        return named[loss]()
     if not isinstance(loss, keras.losses.Loss):
-        raise OptionError(f"loss must be a name or a Keras loss object; got {type(loss).__name__}.")
+        raise OptionError(f"{word} must be a name or a Keras loss object; got {type(loss).__name__}.")
+    return loss
+
+
+def _on_logits(loss: keras.losses.Loss) -> keras.losses.Loss:
     if loss.get_config().get("from_logits") is False:
         raise OptionError(f"{type(loss).__name__} must be made with from_logits=True: the network gives logits.")
     return loss
+
+
+def loss_name(loss: str | keras.losses.Loss) -> str:
+    """Name a loss that was given by name or as an object."""
+    return loss if isinstance(loss, str) else type(loss).__name__
 
 
 def takes_one_hot(loss: keras.losses.Loss) -> bool:

@@ -16,7 +16,7 @@ Logs = dict[str, float]
 
 
 class CollapseWarning(UserWarning):
-    """The network answers the same class whatever the photo."""
+    """The network answers the same whatever the photo."""
 
 
 class Record(keras.callbacks.Callback):  # type: ignore[misc]
@@ -43,14 +43,16 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
     """Stops at a loss that is no number, and warns when a network that knew something answers by chance.
 
     Args:
-        chance: Accuracy of always answering the most frequent class.
-        n_photos: Photos the accuracy is measured on.
+        metric: Name of the metric that is watched, such as `accuracy`.
+        chance: The metric of a network that knows nothing.
+        n_photos: Photos the metric is measured on.
         phase: Name of the phase, for messages.
     """
 
-    def __init__(self, chance: float, n_photos: int, phase: str) -> None:
+    def __init__(self, metric: str, chance: float, n_photos: int, phase: str) -> None:
         super().__init__()
-        # Three standard errors, but few photos must not make a good accuracy look like chance.
+        self._metric = metric
+        # Three standard errors, but few photos must not make a good figure look like chance.
         self._limit = chance + min(3 * math.sqrt(chance * (1 - chance) / n_photos), 0.1 * (1 - chance))
         self._phase = phase
         self._has_warned = False
@@ -64,12 +66,12 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
         is_over = epoch + 1 >= max(2, self.params["epochs"] // 2)
-        accuracy = (logs or {}).get("val_accuracy", (logs or {}).get("accuracy", 1.0))
-        if is_over and accuracy <= self._limit and not self._has_warned:
+        figure = (logs or {}).get(f"val_{self._metric}", (logs or {}).get(self._metric, 1.0))
+        if is_over and figure <= self._limit and not self._has_warned:
             self._has_warned = True
             warnings.warn(
-                f"Training has collapsed: after epoch {epoch + 1} of phase '{self._phase}' accuracy is {accuracy:.3f}, no better than "
-                "always answering the most frequent class. Lower the learning rate, let batch normalisation train, or train longer.",
+                f"Training has collapsed: after epoch {epoch + 1} of phase '{self._phase}' {self._metric} is {figure:.3f}, no better than "
+                "chance. Lower the learning rate, let batch normalisation train, or train longer.",
                 CollapseWarning,
                 stacklevel=2,
             )

@@ -1,6 +1,6 @@
 """One phase of training: a network, batches and a phase -> rows of the history."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
 import attrs
@@ -58,16 +58,20 @@ class Task:
     """What is trained on what, over all phases.
 
     Args:
-        loss: A Keras loss on logits.
-        is_one_hot: Whether the targets are one-hot rows rather than class ids.
-        chance: Accuracy of always answering the most frequent class.
+        loss: A Keras loss on what the network gives.
+        metric: Makes the metric whose column is shown and watched.
+        chance: The metric of a network that knows nothing, such as that of always answering the most frequent class.
+        judges: Keras callbacks that add figures to the row of an epoch.
+        monitor: The column that early stopping looks at; smaller is better.
         callbacks: Keras callbacks of the caller.
         has_progress: Whether progress is shown.
     """
 
     loss: keras.losses.Loss
-    is_one_hot: bool
+    metric: Callable[[], keras.metrics.Metric]
     chance: float
+    judges: Sequence[keras.callbacks.Callback] = ()
+    monitor: str = "val_loss"
     callbacks: Sequence[keras.callbacks.Callback] = ()
     has_progress: bool = True
 
@@ -103,7 +107,7 @@ def run_phase(
     """Train a network for one phase; rows are added to the history.
 
     Args:
-        network: From photos, or features, to logits. What is trainable has been set before.
+        network: From photos, or features, to logits or embeddings. What is trainable has been set before.
         phase: How.
         task: Loss, callbacks and manners that all phases share.
         history: Receives a row per epoch.
@@ -111,7 +115,7 @@ def run_phase(
         batches: The training batches; photos come with draws where there is augmentation.
         n_epochs: Passes over the batches.
         validation: Validation batches without augmentation, or None.
-        n_watched: Photos the watched accuracy is measured on.
+        n_watched: Photos the watched metric is measured on.
         augmentation: Applied to the photos inside the training step.
 
     Raises:
@@ -121,16 +125,13 @@ def run_phase(
     if not variables:
         raise TrainingError(f"Nothing is trainable in phase '{phase.name}'.")
     model = TrainedNetwork(network, augmentation)
-    accuracy = keras.metrics.CategoricalAccuracy if task.is_one_hot else keras.metrics.SparseCategoricalAccuracy
-    model.compile(
-        optimizer=build_optimizer(phase, n_epochs * len(batches), variables),
-        loss=task.loss,
-        metrics=[accuracy(name="accuracy")],
-    )
+    metric = task.metric()
+    model.compile(optimizer=build_optimizer(phase, n_epochs * len(batches), variables), loss=task.loss, metrics=[metric])
     callbacks = [
         *([AverageWeights(recipe.averaging)] if recipe.averaging is not None else []),
-        Watch(task.chance, n_watched, phase.name),
-        *([_early_stopping(recipe.patience)] if recipe.patience else []),
+        *task.judges,
+        Watch(metric.name, task.chance, n_watched, phase.name),
+        *([_early_stopping(recipe.patience, task.monitor)] if recipe.patience else []),
         *task.callbacks,
         Record(history, phase.name),
     ]
@@ -148,8 +149,8 @@ def run_phase(
         )
 
 
-def _early_stopping(patience: int) -> keras.callbacks.Callback:
-    return keras.callbacks.EarlyStopping(monitor="val_loss", patience=patience, restore_best_weights=True)
+def _early_stopping(patience: int, monitor: str) -> keras.callbacks.Callback:
+    return keras.callbacks.EarlyStopping(monitor=monitor, mode="min", patience=patience, restore_best_weights=True)
 
 
 def class_weights(labels: np.ndarray, n_classes: int, *, power: float) -> np.ndarray:

@@ -57,7 +57,9 @@ class Phase:
         min_epochs: Fewest passes where `photos_seen` decides.
         trainable: `"all"`; `"head"`; a number of backbone stages counted from the head; or the name of the first layer that trains.
         batch_norm: `"train"` lets batch normalisation of trainable layers adapt, `"frozen"` keeps it as it came.
-        batch_size: Photos in a batch.
+        batch_size: Photos, or pairs, in a batch.
+        per_identity: Most photos of one identity in a batch of metric learning.
+        hard_batches: Whether every second batch of metric learning gathers identities that look alike.
         train_scale: Photos are trained at this share of `image_size`, rounded to 32 pixels. A network trained on somewhat smaller
             photos than it is asked about sees things at the size they are asked about: random crops enlarge them.
             Source: Touvron et al., NeurIPS 2019, arXiv:1906.06423.
@@ -79,6 +81,8 @@ class Phase:
     trainable: str | int = attrs.field(default="all", validator=_TRAINABLE)
     batch_norm: str = attrs.field(default="train", validator=_one_of("train", "frozen"))
     batch_size: int = attrs.field(default=32, validator=_COUNT)
+    per_identity: int = attrs.field(default=3, validator=_COUNT)
+    hard_batches: bool = True
     train_scale: float = attrs.field(default=1.0, validator=_must("above 0 and at most 2", lambda value: 0 < value <= 2))
     optimizer: str = attrs.field(default="adamw", validator=_one_of(*OPTIMIZERS))
     momentum: float = attrs.field(default=0.9, validator=_SHARE)

@@ -1,0 +1,83 @@
+"""From photos and pairs to embeddings, scores, and the report on them."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from car_recog.data.images import Photo
+from car_recog.data.pair_loading import LoadedPairs, load_pairs
+from car_recog.data.pairs import PairDataset
+from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
+from car_recog.data.samples import ImageDataset
+from car_recog.evaluation.pair_calibration import PairCalibration
+from car_recog.evaluation.report import Background
+from car_recog.evaluation.verification import VerificationReport, verification_report
+from car_recog.prediction import answer, sources
+from car_recog.progress import progress_bar
+from car_recog.runs import FEATURE_BATCH, kept_answers, photo_features
+from car_recog.verifier_fitting import FittedVerifier
+
+
+def embed(fitted: FittedVerifier, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
+    """Embed photos; see `SiameseVerifier.embed`."""
+    if isinstance(photos, ImageDataset):
+        return _embed_loaded(fitted, _load(fitted, photos, on_error="raise", verbose=False))
+    size, resize = fitted.config.image_size, fitted.config.resize
+    return answer(fitted.embedder.model, photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=size, resize=resize))
+
+
+def score_pairs(fitted: FittedVerifier, pairs: PairDataset, *, verbose: bool) -> tuple[LoadedPairs, np.ndarray]:
+    """Score the pairs whose photos can both be decoded, each distinct photo embedded once."""
+    loaded = load_pairs(pairs, lambda images: _load(fitted, images, on_error="skip", verbose=verbose))
+    embeddings = _embed_loaded(fitted, loaded.photos)
+    return loaded, fitted.embedder.score(embeddings[loaded.first], embeddings[loaded.second])
+
+
+def _load(fitted: FittedVerifier, photos: ImageDataset, *, on_error: str, verbose: bool) -> LoadedPhotos:
+    with progress_bar("decoding", len(photos), is_shown=verbose) as advance:
+        size, resize = fitted.config.image_size, fitted.config.resize
+        return load_photos(photos, image_size=size, resize=resize, on_error=on_error, on_photo=advance)
+
+
+def _embed_loaded(fitted: FittedVerifier, photos: LoadedPhotos) -> np.ndarray:
+    """Embed decoded photos by way of what is kept: the features of the backbone, which a new head leaves as they are, if they suffice."""
+    if fitted.config.flip_average:
+        return kept_answers(fitted.config, fitted.embedder.model, photos)
+    return np.asarray(fitted.embedder.head.predict(photo_features(fitted.config, fitted.embedder.features, photos), verbose=0))
+
+
+def report_pairs(
+    pairs: PairDataset,
+    loaded: LoadedPairs,
+    scores: np.ndarray,
+    calibration: PairCalibration | None,
+    *,
+    background: Background | None,
+) -> VerificationReport:
+    """Judge scores of pairs whose labels are known.
+
+    Args:
+        pairs: The pairs.
+        loaded: Those whose photos could be decoded.
+        scores: Their scores.
+        calibration: The threshold and the probabilities, where there are any.
+        background: What was judged, for pages.
+    """
+    names = sources(pairs.images)
+    places = loaded.photos.kept
+
+    def read(chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return loaded.photos.read(loaded.first[chosen]), loaded.photos.read(loaded.second[chosen])
+
+    return verification_report(
+        scores,
+        loaded.is_genuine,
+        identities=loaded.identities,
+        threshold=calibration.threshold if calibration else None,
+        probabilities=calibration.probability(scores) if calibration else None,
+        kinds=None if pairs.kinds is None else [pairs.kinds[i] for i in loaded.kept],
+        sources=[(names[places[a]], names[places[b]]) for a, b in zip(loaded.first, loaded.second, strict=True)],
+        read=read,
+        skipped={str(path): message for path, message in loaded.photos.skipped.items()},
+        background=background,
+    )

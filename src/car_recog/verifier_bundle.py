@@ -1,0 +1,60 @@
+"""A saved verifier: what its configuration holds, and how it is read back."""
+
+from pathlib import Path
+
+import attrs
+
+from car_recog.bundle import check_size, load_weights, read_config, write_bundle
+from car_recog.card import TrainingFacts
+from car_recog.embedder import EmbedderConfig, build_embedder
+from car_recog.errors import BundleError
+from car_recog.evaluation.pair_calibration import PairCalibration
+from car_recog.losses.named import PAIR_LOSSES
+from car_recog.verifier_card import VerificationFacts, verifier_card
+from car_recog.verifier_fitting import FittedVerifier
+
+
+@attrs.frozen
+class SavedVerifier:
+    """What a bundle holds: see `SiameseVerifier`."""
+
+    fitted: FittedVerifier
+    loss: str
+    calibration: PairCalibration | None
+    evaluation: VerificationFacts | None
+
+
+def save_verifier(folder: Path, kind: str, saved: SavedVerifier) -> None:
+    """Write the bundle of a verifier."""
+    fitted, evaluation = saved.fitted, saved.evaluation
+    plain = fitted.config.to_dict()
+    evidence = attrs.asdict(saved.calibration) if saved.calibration else None
+    config = {
+        "kind": kind,
+        "network": plain,
+        "loss": saved.loss,
+        "goal": fitted.goal,
+        "training": attrs.asdict(fitted.facts),
+        "calibration": evidence,
+        "evaluation": attrs.asdict(evaluation) if evaluation else None,
+    }
+    card = verifier_card(kind, plain, fitted.goal, fitted.facts, evidence, evaluation)
+    write_bundle(folder, config=config, model=fitted.embedder.whole, card=card)
+
+
+def load_verifier(folder: Path, kind: str) -> SavedVerifier:
+    """Read the bundle of a verifier; for errors see `SiameseVerifier.load`."""
+    content = read_config(folder, kind=kind)
+    try:
+        config = EmbedderConfig(**content["network"])
+        facts = TrainingFacts(**content["training"])
+        calibration = PairCalibration(**content["calibration"]) if content["calibration"] else None
+        evaluation = VerificationFacts(**content["evaluation"]) if content["evaluation"] else None
+        loss = content["loss"] if content["loss"] in PAIR_LOSSES else PAIR_LOSSES[0]
+        goal = str(content["goal"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise BundleError(f"'{folder}' has a configuration that makes no sense: {error}") from error
+    check_size(folder, lambda: build_embedder(config, weights=None).whole)
+    embedder = build_embedder(config, weights=None)
+    load_weights(folder, embedder.whole)
+    return SavedVerifier(FittedVerifier(config, embedder, goal, facts), loss, calibration, evaluation)

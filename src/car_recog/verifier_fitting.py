@@ -1,0 +1,179 @@
+"""From pairs, or from photos of identities, to a trained verifier: everything is checked first, then the phases run."""
+
+import time
+from typing import Any
+
+import attrs
+import keras
+import numpy as np
+
+from car_recog.card import TrainingFacts
+from car_recog.data.augment import Augmentation
+from car_recog.data.identities import IdentityBatches, nearest_identities
+from car_recog.data.pair_loading import LoadedPairs, PairAugmentation, load_pairs
+from car_recog.data.pairs import PairDataset
+from car_recog.data.pipeline import Batches, LoadedPhotos
+from car_recog.data.samples import ImageDataset
+from car_recog.embedder import Embedder, EmbedderConfig, build_embedder
+from car_recog.errors import DataError, OptionError
+from car_recog.evaluation.operating_points import equal_error_rate
+from car_recog.losses.named import loss_name, metric_loss, pair_loss
+from car_recog.runs import FEATURE_BATCH, Fit, Trainee, photo_features, run_phases, seeded, training_facts
+from car_recog.training.freezing import freeze
+from car_recog.training.history import History
+from car_recog.training.loop import Task
+from car_recog.training.memory import keep_freed_memory
+from car_recog.training.metrics import pair_accuracy, recall_at_1
+from car_recog.training.recipe import Phase
+
+DEFAULT_OBJECTIVE = "supervised_contrastive"
+_NEIGHBOURS = 64
+
+
+@attrs.frozen
+class FittedVerifier:
+    """A verifier's network that was trained or loaded.
+
+    Args:
+        config: What was built.
+        embedder: The network.
+        goal: What training made small: the name of a loss.
+        facts: The facts of the training, for configuration and model card.
+        history: The epochs; None where it was loaded.
+    """
+
+    config: EmbedderConfig
+    embedder: Embedder
+    goal: str
+    facts: TrainingFacts
+    history: History | None = None
+
+
+def fit_pairs(fit: Fit, config: EmbedderConfig, train: PairDataset, val: PairDataset | None) -> FittedVerifier:
+    """Train the pair head, and the backbone in phases that do not freeze it; for errors see `SiameseVerifier.fit`."""
+    loss = pair_loss(fit.loss)
+    if len(set(train.is_genuine.tolist())) < 2:
+        raise DataError("Training on pairs needs genuine and impostor pairs; all of these are of one kind.")
+    fit.check(has_validation=val is not None)
+    if any(phase.augmentation.get("mixup") for phase in fit.recipe.phases):
+        raise OptionError("Pairs cannot be mixed: leave mixup out of the augmentation.")
+    start = time.perf_counter()
+    keep_freed_memory()
+    with seeded(fit.seed):
+        embedder = _build(fit, config)
+        pairs, judged = load_pairs(train, fit.load), None if val is None else load_pairs(val, fit.load)
+        history = _run_pairs(fit, embedder, loss, pairs, judged)
+    facts = _facts(fit, pairs.photos, judged, history, start, n_pairs=len(pairs), n_genuine=int(pairs.is_genuine.sum()))
+    return FittedVerifier(config, embedder, loss_name(fit.loss), facts, history)
+
+
+def fit_identities(
+    fit: Fit, config: EmbedderConfig, train: ImageDataset, val: PairDataset | None, objective: str | keras.losses.Loss | None
+) -> FittedVerifier:
+    """Train embeddings by metric learning: photos of one identity near each other, those of others apart."""
+    objective = DEFAULT_OBJECTIVE if objective is None else objective
+    loss = metric_loss(objective)
+    counts = np.bincount(train.labels, minlength=1)
+    if (counts > 0).sum() < 2 or counts.max() < 2:
+        raise DataError(
+            "Metric learning needs two identities or more, one of them with two photos or more; got "
+            f"{len(train)} photos of {(counts > 0).sum()} identities, {counts.max()} of one at most."
+        )
+    fit.check(has_validation=val is not None)
+    if any(phase.augmentation.get("mixup") for phase in fit.recipe.phases):
+        raise OptionError("Metric learning cannot mix photos of different cars: leave mixup out of the augmentation.")
+    start = time.perf_counter()
+    keep_freed_memory()
+    with seeded(fit.seed):
+        embedder = _build(fit, config)
+        photos, judged = fit.load(train), None if val is None else load_pairs(val, fit.load)
+        history = _run_identities(fit, embedder, loss, photos, judged)
+    facts = _facts(fit, photos, judged, history, start, n_identities=len(np.unique(photos.labels)))
+    return FittedVerifier(config, embedder, loss_name(objective), facts, history)
+
+
+def _build(fit: Fit, config: EmbedderConfig) -> Embedder:
+    embedder = build_embedder(config, weights=fit.weights)
+    for phase in fit.recipe.phases:
+        freeze(embedder.stages, phase)  # an unknown layer shows before any photo is decoded
+    return embedder
+
+
+def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: LoadedPairs, judged: LoadedPairs | None) -> History:
+    share = float(pairs.is_genuine.mean())
+    task = Task(loss=loss, metric=pair_accuracy, chance=max(share, 1 - share), callbacks=fit.callbacks, has_progress=fit.verbose)
+
+    def batches(phase: Phase, seen: LoadedPhotos, augmentation: Augmentation | None) -> Batches:
+        changes: Any = None if augmentation is None else PairAugmentation(augmentation)
+        items = pairs.pair_up(seen)
+        return Batches(items, items.labels, batch_size=phase.batch_size, shuffle_seed=fit.seed, augmentation=changes)
+
+    def checked(seen: LoadedPhotos) -> Batches | None:
+        if judged is None:
+            return None
+        items = judged.pair_up(seen)
+        return Batches(items, items.labels, batch_size=FEATURE_BATCH)
+
+    trainee = Trainee(
+        whole=embedder.join(embedder.plain), head=embedder.join(embedder.head), features=embedder.features, stages=embedder.stages
+    )
+    validation = judged.photos if judged else None
+    n_watched = len(judged or pairs)
+    return run_phases(
+        fit, trainee, task, pairs.photos, validation, batches=batches, judged=checked, n_items=len(pairs), n_watched=n_watched
+    )
+
+
+def _run_identities(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, photos: LoadedPhotos, judged: LoadedPairs | None) -> History:
+    features = photo_features(fit.config, embedder.features, photos)
+    spread = features.std(axis=0) + 1e-3
+    neighbours = nearest_identities((features - features.mean(axis=0)) / spread, photos.labels, k=_NEIGHBOURS)
+
+    def batches(phase: Phase, seen: LoadedPhotos, augmentation: Augmentation | None) -> IdentityBatches:
+        return IdentityBatches(
+            seen,
+            batch_size=phase.batch_size,
+            per_identity=phase.per_identity,
+            seed=fit.seed,
+            neighbours=neighbours if phase.hard_batches else None,
+            augmentation=augmentation,
+        )
+
+    per_identity = min(phase.per_identity for phase in fit.recipe.phases)
+    batch_size = min(min(phase.batch_size for phase in fit.recipe.phases), len(photos))
+    task = Task(
+        loss=loss,
+        metric=recall_at_1,
+        chance=(per_identity - 1) / max(batch_size - 1, 1),
+        judges=[] if judged is None else [JudgePairs(embedder.plain, judged)],
+        monitor="val_eer",
+        callbacks=fit.callbacks,
+        has_progress=fit.verbose,
+    )
+    trainee = Trainee(whole=embedder.plain, head=embedder.head, features=embedder.features, stages=embedder.stages)
+    return run_phases(fit, trainee, task, photos, None, batches=batches, judged=lambda _: None, n_items=len(photos), n_watched=batch_size)
+
+
+class JudgePairs(keras.callbacks.Callback):  # type: ignore[misc]
+    """Adds the equal error rate on validation pairs to the row of each epoch, as `val_eer`.
+
+    Args:
+        embedder: From photos to embeddings; shares weights with what is trained.
+        pairs: The pairs.
+    """
+
+    def __init__(self, embedder: keras.Model, pairs: LoadedPairs) -> None:
+        super().__init__()
+        self._embedder, self._pairs = embedder, pairs
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+        pairs = self._pairs
+        embeddings = np.concatenate([self._embedder.predict_on_batch(chunk) for chunk in pairs.photos.chunks(FEATURE_BATCH)])
+        if logs is not None and np.isfinite(embeddings).all():
+            scores = (embeddings[pairs.first] * embeddings[pairs.second]).sum(axis=1)
+            logs["val_eer"] = equal_error_rate(scores, pairs.is_genuine).eer
+
+
+def _facts(fit: Fit, photos: LoadedPhotos, judged: LoadedPairs | None, history: History, start: float, **counts: int) -> TrainingFacts:
+    seconds = time.perf_counter() - start
+    return training_facts(fit, photos, judged.photos if judged else None, history, seconds, class_counts={}, counts=counts)

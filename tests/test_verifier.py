@@ -1,0 +1,247 @@
+import numpy as np
+import pytest
+
+from car_recog import ImageDataset, Phase, Recipe
+from car_recog.data.pairs import PairDataset
+from car_recog.errors import BundleError, DataError, NotFittedError, OptionError
+from car_recog.training.presets import get_recipe
+from car_recog.verifier import SiameseVerifier
+
+COLOURS = {"red": (200, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 200), "grey": (120, 120, 120)}
+
+
+def draw(names: list[str], *, seed: int = 0) -> ImageDataset:
+    """Photos of one colour each, with noise."""
+    rng = np.random.default_rng(seed)
+    photos = np.array([COLOURS[name] for name in names])[:, None, None] + rng.integers(-30, 30, (len(names), 32, 32, 3))
+    return ImageDataset.from_arrays(photos.clip(0, 255).astype(np.uint8), names)
+
+
+@pytest.fixture(scope="module")
+def cars() -> ImageDataset:
+    return draw(sorted(COLOURS) * 6)
+
+
+@pytest.fixture(scope="module")
+def pairs(cars) -> PairDataset:
+    return PairDataset.sample(cars, n_pairs=100, seed=1)
+
+
+def verifier(**options) -> SiameseVerifier:
+    return SiameseVerifier("tiny_cnn", weights=None, image_size=(32, 32), embedding_dim=16, **options)
+
+
+def short(kind: str, **phase) -> Recipe:
+    values = {"epochs": 12, "batch_size": 16, "learning_rate": 1e-2} | phase
+    return Recipe(name="short", phases=[Phase(name="short", **values)])
+
+
+@pytest.fixture(scope="module")
+def metric(cars, pairs) -> SiameseVerifier:
+    ver = verifier()
+    ver.fit(cars, pairs, recipe=short("identities", augmentation={"flip": 0.5}), verbose=False)
+    return ver
+
+
+@pytest.fixture(scope="module")
+def paired(pairs) -> SiameseVerifier:
+    ver = verifier()
+    ver.fit(pairs, recipe=short("pairs"), verbose=False)
+    return ver
+
+
+@pytest.mark.parametrize("kind", ["metric", "paired"])
+def test_a_verifier_learns_a_toy(kind, request):
+    ver = request.getfixturevalue(kind)
+    unseen = PairDataset.sample(draw(sorted(COLOURS) * 4, seed=5))
+
+    report = ver.evaluate(unseen, verbose=False)
+
+    assert report.eer < 0.1
+    assert report.n_pairs == 48
+
+
+def test_validation_leaves_a_threshold_and_training_without_it_none(metric, paired, cars):
+    photo = cars.images[0]
+
+    assert metric.threshold is not None
+    assert metric.verify(photo, photo).is_same
+    assert paired.threshold is None
+    assert paired.verify(photo, photo).is_same is None
+
+
+@pytest.mark.parametrize("kind", ["metric", "paired"])
+def test_the_order_of_two_photos_does_not_matter(kind, request, pairs):
+    ver = request.getfixturevalue(kind)
+    turned = PairDataset(pairs.images, pairs.second, pairs.first, pairs.is_genuine)
+
+    assert np.array_equal(ver.score(pairs), ver.score(turned))
+
+
+@pytest.mark.parametrize("kind", ["metric", "paired"])
+def test_scores_do_not_depend_on_how_many_are_asked_for(kind, request, pairs):
+    ver = request.getfixturevalue(kind)
+    embeddings = ver.embed(list(pairs.images.images))
+
+    one_by_one = np.concatenate([ver.embed(photo) for photo in pairs.images.images])
+
+    assert np.abs(ver.score(pairs) - ver.score_embeddings(embeddings[pairs.first], embeddings[pairs.second])).max() < 1e-5
+    assert np.abs(one_by_one - embeddings).max() < 1e-5
+
+
+@pytest.mark.parametrize("kind", ["metric", "paired"])
+def test_nothing_is_more_alike_than_a_photo_to_itself(kind, request, pairs):
+    ver = request.getfixturevalue(kind)
+    embeddings = ver.embed(pairs.images)
+
+    scores = ver.score(pairs)
+
+    assert (ver.score_embeddings(embeddings, embeddings)[pairs.first] >= scores - 1e-6).all()
+
+
+def test_a_saved_verifier_answers_the_same(metric, paired, pairs, tmp_path):
+    for ver in (metric, paired):
+        ver.save(tmp_path / "bundle")
+        again = SiameseVerifier.load(tmp_path / "bundle")
+
+        assert np.array_equal(again.score(pairs), ver.score(pairs))
+        assert again.threshold == ver.threshold
+        assert again.verify(*pairs.images.images[:2]) == ver.verify(*pairs.images.images[:2])
+        assert again.weights_digest == ver.weights_digest
+
+
+def test_the_card_says_where_the_verifier_says_yes(metric, paired, tmp_path):
+    metric.save(tmp_path / "metric")
+    paired.save(tmp_path / "paired")
+
+    assert "chosen for eer" in (tmp_path / "metric" / "README.md").read_text()
+    assert "supervised_contrastive was made small" in (tmp_path / "metric" / "README.md").read_text()
+    assert "It has no threshold" in (tmp_path / "paired" / "README.md").read_text()
+
+
+def test_calibration_keeps_the_far_and_the_abstain_band(paired, pairs):
+    found = paired.calibrate(pairs, far=0.1, abstain=(0.0, 1.0), verbose=False)
+    scores = paired.score(pairs)
+
+    assert found.far == (scores[~pairs.is_genuine] >= found.threshold).mean() <= 0.1
+    assert found.frr == (scores[pairs.is_genuine] < found.threshold).mean()
+    assert paired.verify(*pairs.images.images[:2]).is_uncertain
+    paired.calibration = None
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "message"),
+    [
+        ({}, OptionError, "Give either far"),
+        ({"far": 0.1, "target": "eer"}, OptionError, "Give either far"),
+        ({"target": "best"}, OptionError, "target must be 'eer' or 'accuracy'; got 'best'"),
+        ({"far": 1.5}, OptionError, "far must lie between 0 and 1"),
+        ({"far": 0.001}, DataError, "needs 1,000 impostor pairs, better ten times as many; got 50"),
+        ({"far": 0.1, "abstain": (0.8, 0.2)}, OptionError, "abstain must be two probabilities"),
+    ],
+)
+def test_a_calibration_that_cannot_be_is_refused(paired, pairs, options, error, message):
+    with pytest.raises(error, match=message):
+        paired.calibrate(pairs, **options, verbose=False)
+
+
+def test_training_on_features_is_training_both_towers(pairs):
+    """Gradients of one step, and the accuracy at the end, are those of two networks over the photos of each pair."""
+    import tensorflow as tf
+
+    from car_recog.embedder import EmbedderConfig, build_embedder
+
+    config = EmbedderConfig(backbone="tiny_cnn", image_size=(32, 32), embedding_dim=16, distance="weighted_l1")
+    embedder = build_embedder(config, weights=None)
+    photos = pairs.images.images.astype("float32")
+    features = embedder.features.predict(photos, verbose=0)
+    weights = [*embedder.head.trainable_variables, *embedder.comparison.trainable_variables]
+    labels = pairs.is_genuine.astype("float32")[:, None]
+
+    results = []
+    for tower, items in ((embedder.plain, photos), (embedder.head, features)):
+        model = embedder.join(tower)
+        with tf.GradientTape() as tape:
+            logits = model({"first": items[pairs.first], "second": items[pairs.second]}, training=False)
+            loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels, logits))
+        results.append((float(loss), [g.numpy() for g in tape.gradient(loss, [w.value for w in weights])]))
+
+    assert results[0][0] == pytest.approx(results[1][0], abs=1e-5)
+    for one, other in zip(results[0][1], results[1][1], strict=True):
+        assert np.abs(one - other).max() < 1e-5
+
+
+def test_the_photos_of_a_frozen_backbone_give_what_its_features_give(pairs):
+    losses = []
+    for augmentation in ({}, {"flip": 0.0}):  # a change that changes nothing keeps the phase on photos
+        recipe = short("pairs", epochs=1, trainable="head", augmentation=augmentation)
+        history = verifier(distance="weighted_l1").fit(pairs, recipe=recipe, verbose=False)
+        losses.append(history.history["loss"])
+
+    assert losses[0] == pytest.approx(losses[1], abs=1e-4)
+
+
+def test_a_second_training_embeds_nothing(pairs, monkeypatch):
+    from car_recog import runs
+
+    computed = []
+    embed = runs.FeatureCache.embed
+
+    def spy(self, keys, compute, **options):
+        return embed(self, keys, lambda places: computed.append(len(places)) or compute(places), **options)
+
+    monkeypatch.setattr(runs.FeatureCache, "embed", spy)
+    counts = []
+    for _ in range(2):
+        verifier(distance="weighted_l1").fit(pairs, recipe=short("pairs", epochs=1, trainable="head"), seed=7, verbose=False)
+        counts.append(sum(computed))
+
+    assert counts == [len(pairs.images), len(pairs.images)]
+
+
+def test_gem_and_every_objective_train(cars):
+    for objective in ("supervised_contrastive", "multi_similarity"):
+        ver = verifier(pooling="gem")
+
+        history = ver.fit(cars, recipe=short("identities", epochs=8), objective=objective, verbose=False)
+
+        assert history.history["loss"][-1] < 0.9 * history.history["loss"][0]
+
+
+def test_the_paper_configuration_is_the_papers():
+    ver = SiameseVerifier.paper("mobilenet_v2", loss="focal")
+    recipe = get_recipe("paper", kind="pairs")
+
+    assert (ver.config.distance, ver.config.normalization, ver.config.embedding_dim) == ("weighted_l1", "unit", 128)
+    assert [(p.epochs, p.batch_size, p.trainable, p.optimizer, p.learning_rate) for p in recipe.phases] == [(20, 128, "head", "adam", 1e-3)]
+
+
+def test_what_cannot_be_trained_is_refused_before_any_photo_is_decoded(cars, pairs):
+    one_kind = pairs.subset(np.flatnonzero(pairs.is_genuine))
+    alone = draw(["red", "green", "blue"])
+
+    with pytest.raises(OptionError, match="An objective is for photos of identities"):
+        verifier().fit(pairs, objective="multi_similarity")
+    with pytest.raises(DataError, match="needs genuine and impostor pairs"):
+        verifier().fit(one_kind)
+    with pytest.raises(DataError, match="one of them with two photos or more; got 3 photos of 3 identities, 1 of one at most"):
+        verifier().fit(alone)
+    with pytest.raises(OptionError, match="cannot mix photos of different cars"):
+        verifier().fit(cars, recipe=short("identities", augmentation={"mixup": 0.2}))
+    with pytest.raises(OptionError, match=r"stops early \(patience=2\)"):
+        verifier().fit(cars, recipe=Recipe(phases=[Phase(epochs=1)], patience=2))
+
+
+def test_nothing_is_answered_before_training():
+    with pytest.raises(NotFittedError, match="This SiameseVerifier is not fitted. Call fit first"):
+        verifier().verify("a.jpg", "b.jpg")
+
+
+def test_a_classifier_is_not_loaded_as_a_verifier(metric, tmp_path):
+    metric.save(tmp_path / "bundle")
+    config = tmp_path / "bundle" / "config.json"
+
+    config.write_text(config.read_text().replace('"embedding_dim": 16', '"embedding_dim": 17'))
+
+    with pytest.raises(BundleError, match="is damaged: its checksum"):
+        SiameseVerifier.load(tmp_path / "bundle")
