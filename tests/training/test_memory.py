@@ -16,7 +16,7 @@ from car_recog.training.memory import keep_freed_memory
 def faults(times):
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):
-        [np.ones(30 * 2**20, np.uint8) for _ in range(6)]
+        [np.ones(size * 2**20, np.uint8) for size in (30, 50, 100)]
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 done = keep_freed_memory()

@@ -35,7 +35,7 @@ IDENTITIES = Recipe(
     phases=[
         Phase(
             name="finetune",
-            photos_seen=30_000,
+            photos_seen=40_000,
             min_epochs=5,
             batch_size=48,
             train_scale=0.85,
