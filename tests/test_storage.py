@@ -2,11 +2,12 @@
 
 import hashlib
 import sys
+import threading
 from pathlib import Path
 
 import pytest
 
-from car_recog.storage import atomic_file, atomic_folder, cache_folder, content_hash, file_sha256, write_text
+from car_recog.storage import atomic_file, atomic_folder, cache_folder, content_hash, file_sha256, locked, write_text
 
 
 def names(folder):
@@ -115,6 +116,42 @@ def test_a_text_is_written_with_the_bytes_of_odd_file_names_and_given_back(tmp_p
     assert write_text(text, tmp_path / "deep" / "notes.txt") == write_text(text, None) == text
     assert (tmp_path / "deep" / "notes.txt").read_bytes() == b"caf\xe9.jpg\n"
     assert names(tmp_path / "deep") == ["notes.txt"]
+
+
+def test_a_writer_waits_for_readers_and_writers_and_a_reader_for_writers_alone(tmp_path):
+    ended = []
+
+    def hold(name, *, is_reader):
+        with locked(tmp_path / "deep" / "gallery", is_reader=is_reader):
+            ended.append(name)
+
+    def start(name, *, is_reader):
+        thread = threading.Thread(target=hold, args=[name], kwargs={"is_reader": is_reader})
+        thread.start()
+        return thread
+
+    with locked(tmp_path / "deep" / "gallery"):
+        waiting = [start("writer", is_reader=False), start("reader", is_reader=True)]
+        waiting[0].join(0.1)
+        assert ended == []
+    for thread in waiting:
+        thread.join()
+    with locked(tmp_path / "deep" / "gallery", is_reader=True):
+        start("second reader", is_reader=True).join()
+        writer = start("second writer", is_reader=False)
+        writer.join(0.1)
+        assert ended[2:] == ["second reader"]
+    writer.join()
+
+    assert sorted(ended[:2]) == ["reader", "writer"]
+    assert ended[2:] == ["second reader", "second writer"]
+
+
+def test_a_reader_makes_no_lock(tmp_path):
+    with locked(tmp_path / "gallery", is_reader=True):
+        pass
+
+    assert names(tmp_path) == []
 
 
 def test_the_variable_says_where_caches_lie(monkeypatch, tmp_path):

@@ -144,7 +144,8 @@ def kept_answers(config: BackboneConfig, model: keras.Model, photos: LoadedPhoto
         model: From photos to features or embeddings.
         photos: The photos.
     """
-    facts = config.to_dict() | {"output": model.name, "weights": weights_digest(model)}
+    policy = keras.config.dtype_policy().name
+    facts = config.to_dict() | {"output": model.name, "weights": weights_digest(model), "dtype_policy": policy}
     cache = FeatureCache(namespace(**facts), int(model.output.shape[-1]), facts=facts)
     return cache.embed(photos.keys, lambda places: model.predict_on_batch(photos.read(places)))
 

@@ -1,7 +1,9 @@
 """From photos and pairs to embeddings, scores, and the report on them."""
 
+import datetime
 from collections.abc import Sequence
 
+import attrs
 import numpy as np
 
 from car_recog.data.images import Photo
@@ -14,7 +16,8 @@ from car_recog.evaluation.report import Background
 from car_recog.evaluation.verification import VerificationReport, verification_report
 from car_recog.prediction import answer, sources
 from car_recog.progress import progress_bar
-from car_recog.runs import FEATURE_BATCH, kept_answers, photo_features
+from car_recog.runs import FEATURE_BATCH, kept_answers, label_photos, photo_features
+from car_recog.verifier_card import describe_calibration, describe_verifier
 from car_recog.verifier_fitting import FittedVerifier
 
 
@@ -47,21 +50,23 @@ def _embed_loaded(fitted: FittedVerifier, photos: LoadedPhotos) -> np.ndarray:
 
 
 def report_pairs(
+    fitted: FittedVerifier,
     pairs: PairDataset,
     loaded: LoadedPairs,
     scores: np.ndarray,
     calibration: PairCalibration | None,
     *,
-    background: Background | None,
+    kind: str,
 ) -> VerificationReport:
     """Judge scores of pairs whose labels are known.
 
     Args:
+        fitted: Who gave the scores.
         pairs: The pairs.
         loaded: Those whose photos could be decoded.
         scores: Their scores.
         calibration: The threshold and the probabilities, where there are any.
-        background: What was judged, for pages.
+        kind: The class of the verifier.
     """
     names = sources(pairs.images)
     places = loaded.photos.kept
@@ -79,5 +84,21 @@ def report_pairs(
         sources=[(names[places[a]], names[places[b]]) for a, b in zip(loaded.first, loaded.second, strict=True)],
         read=read,
         skipped={str(path): message for path, message in loaded.photos.skipped.items()},
-        background=background,
+        background=_background(fitted, loaded.photos, pairs.images.class_names, calibration, kind),
+    )
+
+
+def _background(
+    fitted: FittedVerifier, photos: LoadedPhotos, class_names: Sequence[str], calibration: PairCalibration | None, kind: str
+) -> Background:
+    evidence = attrs.asdict(calibration) if calibration else None
+    facts = describe_verifier(fitted.config.to_dict(), fitted.goal, fitted.facts)
+    return Background(
+        title=f"{kind}: same car or not",
+        date=datetime.datetime.now(datetime.UTC).date().isoformat(),
+        facts=facts | {"Where it says yes": describe_calibration(evidence)},
+        class_counts={},
+        history=fitted.history.history if fitted.history else None,
+        photos=label_photos(photos, class_names, seed=0),
+        photos_from="those judged",
     )

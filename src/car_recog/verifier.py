@@ -214,9 +214,7 @@ class SiameseVerifier:
         return self._fitted().embedder.score(first, second)
 
     def score(self, pairs: PairDataset) -> np.ndarray:
-        """Score pairs, each distinct photo embedded once: float32, shape `(n_pairs,)`; higher is more alike.
-        For errors see `embed`.
-        """
+        """Score pairs, each distinct photo embedded once: float32, shape `(n_pairs,)`; for errors see `embed`."""
         embeddings = self.embed(pairs.images)
         return self.score_embeddings(embeddings[pairs.first], embeddings[pairs.second])
 
@@ -269,7 +267,7 @@ class SiameseVerifier:
             DataError: One kind of pair is missing.
         """
         loaded, scores = score_pairs(self._fitted(), pairs, verbose=verbose)
-        report = report_pairs(pairs, loaded, scores, self.calibration, background=None)
+        report = report_pairs(self._fitted(), pairs, loaded, scores, self.calibration, kind=type(self).__name__)
         self._evaluation = VerificationFacts.of(report)
         return report
 

@@ -7,8 +7,9 @@ import pytest
 
 from car_recog.data import splits
 from car_recog.data.folders import FolderDataset
-from car_recog.data.splits import split_indices
-from car_recog.errors import DataError
+from car_recog.data.samples import ImageDataset
+from car_recog.data.splits import split_classes, split_indices
+from car_recog.errors import DataError, OptionError
 
 FRACTIONS = [(0.7, 0.15, 0.15), (0.5, 0.5), (0.8, 0.2), (0.6, 0.2), (0.34, 0.33, 0.33), (0.1, 0.2, 0.3, 0.4), (1.0,), (0.25,)]
 
@@ -199,3 +200,53 @@ def test_another_deal_is_tried_where_one_leaves_a_class_out(monkeypatch: pytest.
     first, second = splits.split_indices(labels, (0.5, 0.5), class_names=["door", "wheel"], groups=groups)
 
     assert (first.tolist(), second.tolist()) == ([1, 3], [0, 2])
+
+
+def test_whole_classes_are_dealt_out_in_their_share():
+    labels = np.random.default_rng(0).permutation(np.repeat(np.arange(40), 5))
+    for seed in range(20):
+        sides = split_classes(labels, [0.5, 0.25, 0.25], groups=[None] * 200, seed=seed)
+
+        assert [len(set(labels[side])) for side in sides] == [20, 10, 10]
+        assert sorted(np.concatenate(sides)) == list(range(200))
+
+
+def test_classes_that_share_a_group_stay_on_one_side():
+    labels, groups = np.repeat(np.arange(6), 2), [None, "a", "a", None, None, "b", None, "b", None, None, None, None]
+    for seed in range(20):
+        first, second = split_classes(labels, [0.5, 0.5], groups=groups, seed=seed)
+
+        for together in ({0, 1}, {2, 3}):
+            assert together <= set(labels[first]) or together <= set(labels[second])
+        assert not set(labels[first]) & set(labels[second])
+
+
+def test_fewer_classes_than_sides_are_an_error():
+    with pytest.raises(DataError, match="Too few classes to share none between 2 sides: 2, in 1 groups."):
+        split_classes(np.array([0, 1]), [0.5, 0.5], groups=["a", "a"])
+
+
+def test_a_dataset_is_split_by_class_and_each_side_has_names_of_its_own():
+    data = ImageDataset.from_files([f"{i}.jpg" for i in range(60)], [f"car{i % 20}" for i in range(60)])
+
+    train, test = data.split(0.8, 0.2, seed=1, disjoint="class")
+
+    assert (len(train), len(test)) == (48, 12)
+    assert sorted(train.class_names + test.class_names) == sorted(data.class_names)
+    assert {sample.path for sample in (*train.samples, *test.samples)} == {sample.path for sample in data.samples}
+    assert all(side.class_names[sample.class_id] == sample.class_name for side in (train, test) for sample in side.samples)
+
+
+def test_classes_that_share_a_picture_stay_together_where_that_is_asked_for():
+    photos = np.random.default_rng(0).integers(0, 256, (8, 40, 40, 3), np.uint8)
+    photos[7] = photos[0]
+    data = ImageDataset.from_arrays(photos, [f"car{i // 2}" for i in range(8)])
+    for seed in range(10):
+        sides = data.split(0.5, 0.5, seed=seed, disjoint="class", near_duplicates="together")
+
+        assert any({"car0", "car3"} <= set(side.class_names) for side in sides)
+
+
+def test_another_word_for_disjoint_is_refused():
+    with pytest.raises(OptionError, match="disjoint must be None or 'class'; got 'image'."):
+        ImageDataset.from_files(["a.jpg"], ["car"]).split(0.5, disjoint="image")

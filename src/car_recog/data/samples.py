@@ -8,7 +8,7 @@ import attrs
 import numpy as np
 
 from car_recog.data.lists import read_list
-from car_recog.data.splits import split_indices
+from car_recog.data.splits import split_classes, split_indices
 from car_recog.errors import DataError, OptionError
 
 if TYPE_CHECKING:
@@ -178,9 +178,14 @@ class ImageDataset:
         return ImageDataset(samples, class_names, images=self.images)
 
     def split(
-        self, *fractions: float, seed: int = 0, group: Callable[[Sample], Hashable] | None = None, near_duplicates: str = "ignore"
+        self,
+        *fractions: float,
+        seed: int = 0,
+        group: Callable[[Sample], Hashable] | None = None,
+        near_duplicates: str = "ignore",
+        disjoint: str | None = None,
     ) -> "list[ImageDataset]":
-        """Split into disjoint datasets, each with every class in its share.
+        """Split into disjoint datasets, each with every class in its share, or with classes of its own.
 
         Args:
             *fractions: One per side, in (0, 1], 1 in sum at most; a remainder is left out. None given means 0.7, 0.15, 0.15.
@@ -188,29 +193,35 @@ class ImageDataset:
             group: Gives the key of what must stay on one side. None: the samples' own `group`.
             near_duplicates: `"together"` keeps exact and near-duplicates on one side, with the whole groups they belong to;
                 `"ignore"` looks at no photo.
+            disjoint: `"class"` deals out whole classes, such as the cars a verifier learns: fractions are of classes. None cuts each.
 
         Returns:
             One dataset per fraction.
 
         Raises:
             DataError: Fractions that make no sense, or too few photos or groups of a class; class and counts are named.
-            OptionError: Another word for `near_duplicates`.
+            OptionError: Another word for `near_duplicates` or `disjoint`.
 
         Example:
             >>> data = ImageDataset.from_files([f"{i}.jpg" for i in range(20)], ["door", "wheel"] * 10)
             >>> [len(side) for side in data.split(0.8, 0.2, seed=1)]
             [16, 4]
         """
-        if near_duplicates not in ("ignore", "together"):
-            raise OptionError(f"near_duplicates must be 'ignore' or 'together'; got {near_duplicates!r}.")
-        key = group or (lambda sample: sample.group)
-        keys: Sequence[Hashable] = [key(sample) for sample in self.samples]
+        known = {"near_duplicates": ("ignore", "together"), "disjoint": (None, "class")}
+        for (name, values), value in zip(known.items(), (near_duplicates, disjoint), strict=True):
+            if value not in values:
+                raise OptionError(f"{name} must be {values[0]!r} or {values[1]!r}; got {value!r}.")
+        keys: Sequence[Hashable] = [group(sample) if group else sample.group for sample in self.samples]
         if near_duplicates == "together":
             from car_recog.data.checks import near_groups
 
             keys = near_groups(self, keys)
-        sides = split_indices(self.labels, fractions or (0.7, 0.15, 0.15), class_names=self.class_names, groups=keys, seed=seed)
-        return [self.subset(side) for side in sides]
+        fractions = fractions or (0.7, 0.15, 0.15)
+        if disjoint == "class":
+            sides = map(self.subset, split_classes(self.labels, fractions, groups=keys, seed=seed))
+            return [side.with_class_names([name for name, count in side.class_counts().items() if count]) for side in sides]
+        places = split_indices(self.labels, fractions, class_names=self.class_names, groups=keys, seed=seed)
+        return [self.subset(side) for side in places]
 
     def check(self, against: "ImageDataset | Sequence[ImageDataset]" = ()) -> "DataReport":
         """Look for broken, doubled, leaking, tiny and odd photos. Nothing is changed; photos count whole, crops or not.

@@ -1,9 +1,10 @@
-"""Seeded splits: every class in its share on every side, groups never torn apart."""
+"""Seeded splits: every class in its share on every side, or whole classes shared out; groups never torn apart."""
 
 from collections.abc import Hashable, Sequence
 
 import numpy as np
 
+from car_recog.data.duplicates import chain_equal, join
 from car_recog.errors import DataError
 
 _DEALS = 20
@@ -57,6 +58,35 @@ def split_indices(
                 break
     _check_every_class(labels, members, side_of, len(fractions), class_names)
     return [np.sort(np.concatenate([members[g] for g in np.flatnonzero(side_of == side)])) for side in range(len(fractions))]
+
+
+def split_classes(labels: np.ndarray, fractions: Sequence[float], *, groups: Sequence[Hashable], seed: int = 0) -> list[np.ndarray]:
+    """Split the places of a list of labels so that no two sides share a class.
+
+    Args:
+        labels: Class ids, shape `(n,)`.
+        fractions: Share of the classes for each side, in (0, 1]; 1 in sum at most.
+        groups: One key per label: classes that share a key stay on one side. None is shared with nobody.
+        seed: Seed of the draw.
+
+    Returns:
+        One sorted array of places per fraction.
+
+    Raises:
+        DataError: Fractions as in `split_indices`, or fewer classes than sides.
+
+    Example:
+        >>> sides = split_classes(np.array([0, 0, 1, 2, 2]), [0.6, 0.4], groups=[None, None, "street", "street", None])
+        >>> [side.tolist() for side in sides]
+        [[2, 3, 4], [0, 1]]
+    """
+    unit_of = np.array(join(len(labels), [*chain_equal(labels.tolist()), *chain_equal(groups)]), int)
+    units = np.unique(unit_of)
+    if len(units) < len(fractions):
+        n_classes = len(np.unique(labels))
+        raise DataError(f"Too few classes to share none between {len(fractions)} sides: {n_classes}, in {len(units)} groups.")
+    sides = split_indices(np.zeros(len(units), int), fractions, class_names=["classes"], seed=seed)
+    return [np.flatnonzero(np.isin(unit_of, units[side])) for side in sides]
 
 
 def _members(keys: Sequence[Hashable]) -> list[np.ndarray]:

@@ -1,13 +1,12 @@
 """Where a verifier says yes, chosen on pairs, with the evidence for it."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import attrs
 import numpy as np
 
 from car_recog.errors import DataError, OptionError
-from car_recog.evaluation.intervals import Interval
+from car_recog.evaluation.intervals import Interval, percentiles
 from car_recog.evaluation.operating_points import equal_error_rate, most_accurate, point_at_far
 from car_recog.evaluation.pair_bootstrap import pair_figures
 from car_recog.evaluation.platt import Platt, fit_platt
@@ -123,7 +122,6 @@ def calibrate_pairs(
     )
 
 
-def _intervals(scores: np.ndarray, is_genuine: np.ndarray, identities: np.ndarray, threshold: float) -> dict[str, Any]:
+def _intervals(scores: np.ndarray, is_genuine: np.ndarray, identities: np.ndarray, threshold: float) -> dict[str, Interval]:
     drawn = pair_figures(scores, is_genuine, threshold=threshold).resample(identities)
-    bounds = {name: np.nanquantile(drawn["", name], [0.025, 0.975]) for name in ("far", "frr")}
-    return {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
+    return {name: percentiles(drawn["", name]) for name in ("far", "frr")}

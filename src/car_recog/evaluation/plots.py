@@ -20,6 +20,7 @@ MAX_IN_ORDER = 25
 MAX_CLASSES = 120
 DPI = 150
 _MAX_LETTERS = 28
+_CURVES = {"loss": "loss", "accuracy": "accuracy", "recall_at_1": "recall@1 in the batch", "eer": "equal error rate"}
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -199,7 +200,7 @@ def draw_reliability(
 
 
 def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
-    """Draw loss and accuracy, those that are known, over the epochs of all phases.
+    """Draw what is known of loss, accuracy, recall and equal error rate over the epochs of all phases.
 
     Args:
         columns: Columns by name as `History.history` gives them.
@@ -208,13 +209,13 @@ def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
     from matplotlib.ticker import MaxNLocator
 
     epochs = columns.get("epoch", [])
-    names = [name for name in ("loss", "accuracy") if name in columns or f"val_{name}" in columns] or ["loss"]
+    names = [name for name in _CURVES if name in columns or f"val_{name}" in columns] or ["loss"]
     for axes, name in zip(figure.subplots(1, len(names), squeeze=False)[0], names, strict=True):
         for column, label in ((name, "training"), (f"val_{name}", "validation")):
             if column in columns:
                 axes.plot(epochs, columns[column], marker=".", label=label)
         axes.set_xlabel("epoch")
-        axes.set_ylabel(name)
+        axes.set_ylabel(_CURVES[name])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         if axes.lines:

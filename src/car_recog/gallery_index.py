@@ -1,0 +1,117 @@
+"""The embeddings of a gallery, and which names are nearest to a new one."""
+
+import numpy as np
+
+from car_recog.errors import OptionError, suggestion
+from car_recog.search import ExactIndex, FaissIndex, inner_product, load_faiss
+from car_recog.verifier import SiameseVerifier
+
+INDEXES = ("exact", "faiss", "hnsw")
+_QUERIES = 256
+_LEAST_PHOTOS = 64
+_MORE = 8
+
+
+class NameIndex:
+    """Embeddings, each with the number of its name.
+
+    Args:
+        verifier: Says how embeddings are compared.
+        kind: See `Gallery`.
+
+    Raises:
+        OptionError: An unknown index, or one that does not fit the verifier or is not installed.
+    """
+
+    def __init__(self, verifier: SiameseVerifier, kind: str) -> None:
+        if kind not in INDEXES:
+            raise OptionError(f"index must be one of {', '.join(INDEXES)}; got {kind!r}.{suggestion(str(kind), INDEXES)}")
+        is_metric = verifier.config.is_metric
+        if kind != "exact":
+            if not is_metric:
+                raise OptionError(
+                    f"index={kind!r} searches by cosine, and this verifier compares by a pair head. Use index='exact', or a verifier "
+                    "that was trained on photos of identities."
+                )
+            load_faiss()
+        self.kind, self._verifier = kind, verifier
+        self._exact = ExactIndex(verifier.config.embedding_dim, inner_product if is_metric else self._score_pairs)
+        self._faiss: FaissIndex | None = None
+        self._labels = np.empty(0, np.int64)
+        self._distinct: set[int] = set()
+
+    @property
+    def embeddings(self) -> np.ndarray:
+        """All embeddings in order, float32 `(n, embedding_dim)`."""
+        return self._exact.rows
+
+    def add(self, embeddings: np.ndarray, labels: list[int]) -> None:
+        """Put embeddings `(n, embedding_dim)` at the end, with the numbers of their names."""
+        self._labels = np.concatenate([self._labels, np.array(labels, np.int64)])
+        self._distinct.update(labels)
+        self._exact.add(embeddings)
+        if self._faiss is not None:
+            self._faiss.add(embeddings)
+
+    def remove(self, label: int) -> np.ndarray:
+        """Take all embeddings of a name out; returns for each whether it went."""
+        is_gone = np.asarray(self._labels == label)
+        self._distinct.discard(label)
+        self._labels = self._labels[~is_gone]
+        self._exact.remove(is_gone)
+        if self._faiss is not None:
+            self._faiss.remove(is_gone)
+            if self._faiss.n_removed > len(self._faiss):
+                self._faiss = None
+        return is_gone
+
+    def score(self, queries: np.ndarray) -> np.ndarray:
+        """Score queries `(n_queries, embedding_dim)` against all: `(n_queries, n)`."""
+        return self._exact.score(queries, self.embeddings)
+
+    def find(self, queries: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
+        """Find the names that are nearest, each by its best photo.
+
+        Args:
+            queries: Embeddings `(n_queries, embedding_dim)`.
+            k: How many names at most.
+
+        Returns:
+            For each query places of photos with their scores, best first; of equal scores the photo that was enrolled earlier.
+        """
+        chunks = [queries[start : start + _QUERIES] for start in range(0, len(queries), _QUERIES)]
+        return [self._order(query, places)[:k] for chunk in chunks for query, places in zip(chunk, self._best(chunk, 2 * k), strict=True)]
+
+    def _best(self, queries: np.ndarray, k: int) -> list[np.ndarray]:
+        """Find the best photo of each of k names, asking for more photos until there are so many names among them."""
+        index, n, n_asked = self._choose(), len(self._labels), max(_LEAST_PHOTOS, 4 * k)
+        wanted = min(k, len(self._distinct))
+        best: list[np.ndarray] = [np.empty(0, np.int64)] * len(queries)
+        pending = np.arange(len(queries)) if n else np.empty(0, int)
+        while len(pending):
+            for query, found in zip(pending, index.search(queries[pending], n_asked)[1], strict=True):
+                places = found[found >= 0]
+                first = np.sort(np.unique(self._labels[places], return_index=True)[1])
+                best[query] = places[first[:k]]
+            pending = np.array([query for query in pending if len(best[query]) < wanted and n_asked < n], int)
+            n_asked *= _MORE
+        return best
+
+    def _order(self, query: np.ndarray, places: np.ndarray) -> list[tuple[int, float]]:
+        """Score as the verifier itself does: the last digits of a product depend on the size of its block."""
+        rows = self.embeddings[places]
+        scores = self._verifier.score_embeddings(np.broadcast_to(query, rows.shape), rows)
+        order = np.lexsort((places, -scores))
+        return [(int(places[i]), float(scores[i])) for i in order]
+
+    def _choose(self) -> ExactIndex | FaissIndex:
+        if self.kind == "exact":
+            return self._exact
+        if self._faiss is None:
+            self._faiss = FaissIndex(self.embeddings.shape[1], is_exact=self.kind == "faiss")
+            self._faiss.add(self.embeddings)
+        return self._faiss
+
+    def _score_pairs(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Score as a pair head does, which no product can stand for."""
+        return np.stack([self._verifier.score_embeddings(np.broadcast_to(query, rows.shape), rows) for query in queries])
