@@ -149,6 +149,24 @@ runpy.run_module("accelerator", run_name="__main__")
     ]
 
 
+def test_galleries_are_searched_by_every_index(tmp_path, monkeypatch):
+    sizes = ("--photos", 50, 300, "--identities", 20, "--queries", 30, "--single-queries", 3)
+    done = run("gallery_search", *sizes, "--rounds", 1, monkeypatch=monkeypatch, folder=tmp_path)
+
+    sides = ["NumPy exact", "faiss exact", "HNSW"]
+    assert [(row["photos"], row["side"]) for row in done["rows"]] == [(n, side) for n in (50, 300) for side in sides]
+    assert [row["recall@10"] for row in done["rows"]] == [1.0] * 6
+
+
+def test_drawn_photos_of_one_identity_have_the_cosine_that_the_docstring_tells():
+    from gallery_search import draw_embeddings
+
+    rows, queries = draw_embeddings(200, 300, n_identities=1, latent=32)
+
+    assert (rows @ queries.T).mean() == pytest.approx(0.74, abs=0.01)
+    assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(200), abs=1e-6)
+
+
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:Training has collapsed")
 def test_the_parts_job_judges_both_ways_on_the_same_photos(photos, tmp_path, monkeypatch):
@@ -163,3 +181,93 @@ def test_the_parts_job_judges_both_ways_on_the_same_photos(photos, tmp_path, mon
     assert [(row["seed"], row["side"]) for row in rows] == [(seed, side) for seed in (0, "all") for side in ("plain Keras", "car-recog")]
     assert [(row["trained on"], row["judged on"]) for row in rows[:2]] == [(30, 10)] * 2
     assert rows[3]["accuracy"]["median"] == rows[1]["accuracy"]
+
+
+@pytest.fixture
+def cars(tmp_path: Path) -> Path:
+    """Three photos of each of 24 cars: two models in two colours, six cars of each."""
+    rng = np.random.default_rng(0)
+    for car in range(24):
+        model, colour = car % 2, car // 2 % 2
+        marks = 80 * colour + rng.integers(0, 60, (5, 5, 3)).repeat(8, axis=0).repeat(8, axis=1)
+        for number in range(3):
+            path = tmp_path / "cars" / f"model{model}" / f"colour{colour}" / f"car{car}_{number}.jpg"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray((marks + rng.integers(0, 30, (40, 40, 3))).astype(np.uint8)).save(path)
+    return tmp_path / "cars"
+
+
+PATTERN = r"(?P<model>[^/]+)/(?P<colour>[^/]+)/(?P<label>[^/_]+)_"
+
+
+def test_every_pair_but_copies_is_judged_against_each_kind(cars):
+    from verifier_recipe import all_pairs, of_kind
+
+    from car_recog import FolderDataset
+
+    (cars / "model0" / "colour0" / "car0_9.jpg").write_bytes((cars / "model0" / "colour0" / "car0_0.jpg").read_bytes())
+    pairs = all_pairs(FolderDataset(cars, PATTERN), cap=10_000)
+
+    assert (len(pairs), pairs.is_genuine.sum()) == (73 * 72 // 2 - 1, 23 * 3 + 5)
+    kinds = {kind: of_kind(pairs, kind.split()) for kind in ("model", "colour", "model colour")}
+    # 12 cars share a model, 6 model and colour; the first group of each holds the photo more.
+    assert {kind: int((~chosen.is_genuine).sum()) for kind, chosen in kinds.items()} == {
+        "model": 2 * 66 * 9 + 3 * 11,
+        "colour": 2 * 66 * 9 + 3 * 11,
+        "model colour": 4 * 15 * 9 + 3 * 5,
+    }
+
+
+@pytest.mark.filterwarnings("ignore:Training has collapsed")
+def test_a_verifier_is_judged_on_cars_it_never_saw(cars, tmp_path, monkeypatch):
+    small = ("--label-pattern", PATTERN, "--backbone", "tiny_cnn", "--image-size", 32, "--photos-seen", 60)
+    row = run("verifier_recipe", cars, *small, monkeypatch=monkeypatch, folder=tmp_path)
+    again = run("verifier_recipe", cars, *small, monkeypatch=monkeypatch, folder=tmp_path)
+
+    assert row == again  # read from the file, which still has one line
+    assert list(row["kinds"]) == ["any car", "same model", "same colour", "same model and colour"]
+    assert row["train_photos"] + row["test_photos"] == 3 * (row["train_identities"] + row["test_identities"])
+    assert {kind["n_genuine"] for kind in row["kinds"].values()} == {row["test_photos"]}
+
+
+@pytest.mark.filterwarnings("ignore:Training has collapsed")
+def test_the_far_on_new_cars_is_held_against_the_one_chosen(cars, tmp_path, monkeypatch):
+    small = ("--label-pattern", PATTERN, "--backbone", "tiny_cnn", "--image-size", 32, "--variants", "paper_head")
+    row = run("verifier_recipe", cars, *small, "--far-coverage", monkeypatch=monkeypatch, folder=tmp_path)
+
+    assert row["n_validation"] == row["n_test"] == 18 * 17 // 2
+    assert row["far_chosen"] <= 0.05
+    assert row["low"] <= row["far_test"] - row["far_chosen"] <= row["high"]
+    assert row["is_inside"] == (row["low"] <= 0 <= row["high"])
+
+
+def test_mirror_images_make_up_for_photos_that_are_missing(cars, tmp_path):
+    from verification import gather_photos
+
+    from car_recog import FolderDataset
+
+    photos = gather_photos(FolderDataset(cars, PATTERN), 80, tmp_path / "mirrored")
+
+    assert len({sample.path for sample in photos.samples}) == 80
+    assert photos[72].class_name == photos[0].class_name
+    apart = [np.abs(decode(photos[i].path)[:, ::step] - decode(photos[72].path).astype(int)).mean() for i, step in ((0, -1), (0, 1))]
+    assert apart[0] < 5 < apart[1]
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:Training has collapsed")
+def test_the_three_ways_to_train_on_pairs_are_timed_and_then_the_scoring(cars, tmp_path, monkeypatch):
+    import keras
+
+    weights = tmp_path / "mobilenet.weights.h5"
+    keras.applications.MobileNet(alpha=0.25, include_top=False, weights=None, input_shape=(32, 32, 3)).save_weights(weights)
+    short = ("--image-size", 32, "--pairs", 60, "--epochs-plain", 2, "--score-pairs", 150, "--score-photos", 80)
+    small = ("--label-pattern", PATTERN, "--weights", weights, "--rounds", 1, *short)
+    done = run("verification", cars, *small, monkeypatch=monkeypatch, folder=tmp_path)
+
+    rows = {row["side"]: row for row in done["rows"]}
+    training, scoring = ["plain Keras", "each photo once", "car-recog", "car-recog, 2 epochs"], ["embedding each photo", "scoring"]
+    assert list(rows) == [*training, *scoring, "scoring again", "scoring beyond embedding"]
+    assert rows["plain Keras"]["seconds"] > rows["plain Keras"]["seconds run"]
+    assert rows["scoring"]["what"].startswith("150 pairs of ")
+    assert done["machine"]["plain Keras"] == "scaled from 2 epochs to 20"

@@ -1,4 +1,4 @@
-"""The classifier trains on arrays with Keras on JAX, where TensorFlow is not installed."""
+"""Classifier and verifier train on arrays with Keras on JAX, where TensorFlow is not installed."""
 
 import os
 import subprocess
@@ -19,7 +19,7 @@ class Absent:
 
 sys.meta_path.insert(0, Absent())
 import numpy as np
-from car_recog import ImageDataset, PartClassifier, Phase, Recipe
+from car_recog import ImageDataset, PairDataset, PartClassifier, Phase, Recipe, SiameseVerifier
 
 rng = np.random.default_rng(0)
 photos = rng.integers(0, 120, (32, 32, 32, 3))
@@ -35,6 +35,16 @@ clf = PartClassifier("tiny_cnn", weights=None, loss="focal", image_size=(32, 32)
 history = clf.fit(data, data, recipe=recipe, run_folder=sys.argv[1], verbose=False)
 clf = PartClassifier.load(sys.argv[1] + "/bundle")
 print(clf.evaluate(data).accuracy, len(history), clf.embed(photos[:2].astype("uint8")).shape)
+
+pairs = PairDataset.sample(data, n_pairs=100)
+cars = Phase(epochs=6, batch_size=16, learning_rate=3e-3, augmentation={"flip": 0.5})
+head = Phase(epochs=2, batch_size=32, trainable="head")
+for train, phase in ((data, cars), (pairs, head)):
+    ver = SiameseVerifier("tiny_cnn", weights=None, image_size=(32, 32), embedding_dim=8, pooling="gem")
+    ver.fit(train, pairs, recipe=Recipe(phases=[phase]), verbose=False)
+    ver.save(sys.argv[1] + "/verifier")
+    ver = SiameseVerifier.load(sys.argv[1] + "/verifier")
+    print(ver.score(pairs).shape, ver.evaluate(pairs, verbose=False).eer < 0.5, ver.threshold is not None)
 """
 
 
@@ -46,4 +56,4 @@ def test_arrays_train_on_jax_without_tensorflow(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["1.0", "14", "(2,", "96)"]
+    assert done.stdout.splitlines() == ["1.0 14 (2, 96)", *["(100,) True True"] * 2]

@@ -31,7 +31,7 @@ def example(monkeypatch):
     import part_classification
 
     yield part_classification
-    for name in ("part_classification", "paper_tables"):
+    for name in ("part_classification", "paper_tables", "paper_runs"):
         sys.modules.pop(name)
 
 

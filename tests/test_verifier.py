@@ -4,6 +4,7 @@ import pytest
 from car_recog import ImageDataset, Phase, Recipe
 from car_recog.data.pairs import PairDataset
 from car_recog.errors import BundleError, DataError, NotFittedError, OptionError
+from car_recog.training.callbacks import CollapseWarning
 from car_recog.training.presets import get_recipe
 from car_recog.verifier import SiameseVerifier
 
@@ -230,6 +231,18 @@ def test_what_cannot_be_trained_is_refused_before_any_photo_is_decoded(cars, pai
         verifier().fit(cars, recipe=short("identities", augmentation={"mixup": 0.2}))
     with pytest.raises(OptionError, match=r"stops early \(patience=2\)"):
         verifier().fit(cars, recipe=Recipe(phases=[Phase(epochs=1)], patience=2))
+
+
+def test_a_training_that_learned_nothing_is_kept_without_a_threshold(cars, pairs):
+    blind = ImageDataset.from_arrays(np.zeros_like(cars.images), [sample.class_name for sample in cars.samples])
+    same = PairDataset(blind, pairs.first, pairs.second, pairs.is_genuine)
+    ver = verifier()
+
+    with pytest.warns(CollapseWarning, match="No threshold was stored"):
+        ver.fit(cars, same, recipe=short("identities", epochs=1), verbose=False)
+
+    assert ver.threshold is None
+    assert ver.embed(blind).shape == (24, 16)
 
 
 def test_nothing_is_answered_before_training():

@@ -1,6 +1,6 @@
 """The paper's figures on car parts as data, and what is printed and drawn beside them."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +11,18 @@ from car_recog.evaluation.intervals import wilson
 from car_recog.evaluation.plots import new_figure, save
 
 Run = dict[str, Any]
-"""What is kept of one training; `part_classification.train_and_judge` makes it."""
+"""What is kept of one training; the experiments make it by `train_and_judge`."""
 
 N_PHOTOS = 11_059
 N_TEST = 53
-LABELS = {"resnet50": "ResNet50", "inception_v3": "InceptionV3", "cross_entropy": "cross-entropy", "focal": "focal loss"}
+LABELS = {
+    "resnet50": "ResNet50",
+    "inception_v3": "InceptionV3",
+    "mobilenet_v2": "MobileNetV2",
+    "cross_entropy": "cross-entropy",
+    "binary_crossentropy": "binary cross-entropy",
+    "focal": "focal loss",
+}
 
 
 @attrs.frozen
@@ -133,14 +140,18 @@ def report(runs: Sequence[Run]) -> str:
 
 
 def draw_figure(runs: Sequence[Run], path: Path) -> Path:
-    """Draw Fig. 1: accuracy above, loss below, one column per backbone and loss, a line per seed. Each loss has its own scale."""
-    kinds = by_kind(runs)
-    figure = new_figure(3.1 * len(kinds) + 0.6, 5.6)
-    axes = figure.subplots(2, len(kinds), sharex=True, squeeze=False)
+    """Draw Fig. 1: a column per backbone and loss."""
+    return draw_curves({f"{label(backbone)}, {label(loss)}": ours for (backbone, loss), ours in by_kind(runs)}, path)
+
+
+def draw_curves(columns: Mapping[str, Sequence[Run]], path: Path) -> Path:
+    """Draw accuracy above and loss below, side by side for each title, a line per run. Each loss has its own scale."""
+    figure = new_figure(3.1 * len(columns) + 0.6, 5.6)
+    axes = figure.subplots(2, len(columns), sharex=True, squeeze=False)
     for plot in axes[0]:
         plot.set_ylim(-0.02, 1.02)
-    for column, ((backbone, loss), ours) in zip(axes.T, kinds, strict=True):
-        column[0].set_title(f"{label(backbone)}, {label(loss)}", fontsize=10)
+    for column, (title, ours) in zip(axes.T, columns.items(), strict=True):
+        column[0].set_title(title, fontsize=10)
         for plot, name in zip(column, ("accuracy", "loss"), strict=True):
             for i, run in enumerate(ours):
                 epochs = range(1, len(run["history"][name]) + 1)

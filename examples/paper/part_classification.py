@@ -16,11 +16,10 @@ Source: Sardrod and Omidvar, sections III.A and IV.A.
 """
 
 import argparse
-import json
-import sys
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
+from itertools import product
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -28,12 +27,12 @@ from typing import Any
 import attrs
 import keras
 import numpy as np
+from paper_runs import end_clearly, from_one, make_parser, parse, photos_named, run_missing
 from paper_tables import ABOUT_THE_DATA, N_PHOTOS, N_TEST, Run, draw_figure, label, report
 
-from car_recog import CarRecogError, CompCarsDataset, FolderDataset, ImageDataset, PartClassifier, get_backbone, get_recipe
+from car_recog import CompCarsDataset, FolderDataset, ImageDataset, PartClassifier, get_backbone, get_recipe
 from car_recog.data.folders import group_by_name
 from car_recog.data.synthetic import draw_compcars
-from car_recog.errors import OptionError
 from car_recog.evaluation.classification import ClassificationReport
 from car_recog.evaluation.plots import new_figure
 from car_recog.losses.named import classifier_loss
@@ -94,7 +93,7 @@ def build(backbone: str, loss: str, *, image_size: Sequence[int], weights: str |
 
 
 def train_and_judge(clf: PartClassifier, photos: Photos, *, seed: int, epochs: int, verbose: bool = True) -> Run:
-    """Train once and keep what the tables, the figure and the next call need."""
+    """Train once and keep what the tables and the figure need."""
     train, val = photos.rest.split(0.7, 0.3, seed=seed)
     recipe, clock = get_recipe("paper", epochs=epochs), TrainingClock()
     history = clf.fit(train, val, recipe=recipe, seed=seed, callbacks=[clock], verbose=verbose)
@@ -102,9 +101,6 @@ def train_and_judge(clf: PartClassifier, photos: Photos, *, seed: int, epochs: i
     judged = clf.evaluate(photos.test)
     batch_size = min(recipe.phases[0].batch_size, len(train))
     return {
-        "backbone": clf.config.backbone,
-        "loss": clf.loss,
-        "seed": seed,
         "history": {name: history.history[name] for name in ("accuracy", "loss", "val_accuracy", "val_loss")},
         "train": {"n_photos": len(train)},
         "val": _figures(clf.evaluate(val)),
@@ -133,25 +129,6 @@ def _prediction_speed(clf: PartClassifier, test: ImageDataset, judged: Classific
     return len(timed) / (time.perf_counter() - start)
 
 
-def read_results(path: Path, settings: dict[str, Any]) -> list[Run]:
-    """Give the runs of an earlier call.
-
-    Raises:
-        OptionError: They were made with other settings.
-    """
-    if not path.exists():
-        return []
-    try:
-        kept = json.loads(path.read_text("utf-8"))
-        differing = [name for name in settings if kept["settings"].get(name) != settings[name]]
-        runs: list[Run] = kept["runs"]
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise OptionError(f"'{path}' was not written by this example: {error}. Name another folder by --out.") from error
-    if differing:
-        raise OptionError(f"'{path}' holds runs with another {', '.join(differing)}. Name another folder by --out, or remove it.")
-    return runs
-
-
 def run_all(args: argparse.Namespace, stack: ExitStack) -> None:
     """Run what does not stand in the results yet, then print, write and draw."""
     # A missing matplotlib, unknown names, weights or sizes show before the first training.
@@ -163,65 +140,39 @@ def run_all(args: argparse.Namespace, stack: ExitStack) -> None:
         classifier_loss(loss)
     photos = read_photos(args, stack)
     settings = {name: getattr(args, name) for name in ("image_size", "epochs", "weights", "group_pattern")}
-    settings["photos"] = "synthetic" if args.synthetic else str(args.root or args.folder)
+    settings["photos"] = photos_named(args)
     settings["n_photos"] = len(photos.rest) + len(photos.test)
-    results = args.out / "results.json"
-    runs = read_results(results, settings)
-    for seed in args.seeds:
-        for backbone in args.backbones:
-            for loss in args.losses:
-                kind = {"backbone": backbone, "loss": loss, "seed": seed}
-                name = f"{label(backbone)}, {label(loss)}, seed {seed}"
-                if any(kind.items() <= run.items() for run in runs):
-                    print(f"{name}: stands in {results}")
-                    continue
-                print(f"{name}: training", flush=True)
-                clf = build(backbone, loss, image_size=args.image_size, weights=args.weights)
-                runs.append(train_and_judge(clf, photos, seed=seed, epochs=args.epochs, verbose=not args.quiet))
-                keras.backend.clear_session()
-                write_text(json.dumps({"settings": settings, "runs": runs}, indent=1) + "\n", results)
+    choices = product(args.seeds, args.backbones, args.losses)
+    kinds = [{"backbone": backbone, "loss": loss, "seed": seed} for seed, backbone, loss in choices]
+
+    def train(kind: Run) -> Run:
+        clf = build(kind["backbone"], kind["loss"], image_size=args.image_size, weights=args.weights)
+        return train_and_judge(clf, photos, seed=kind["seed"], epochs=args.epochs, verbose=not args.quiet)
+
+    def name(kind: Run) -> str:
+        return f"{label(kind['backbone'])}, {label(kind['loss'])}, seed {kind['seed']}"
+
+    runs = run_missing(args.out / "results.json", settings, kinds, train, name)
     text = write_text(report(runs), args.out / "tables.md")
     print(f"\n{text}\n{draw_figure(runs, args.out / 'figure_1.png')}")
 
 
 def read_arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     """Read the flags; what cannot be ends with usage and a message."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    data = parser.add_mutually_exclusive_group(required=True)
-    data.add_argument("--root", type=Path, metavar="COMPCARS", help="the folder that holds CompCars' data/")
-    data.add_argument("--synthetic", action="store_true", help="draw a small tree of invented cars")
-    data.add_argument("--folder", type=Path, metavar="PHOTOS", help="a folder per class")
+    parser = make_parser(__doc__, out="paper_parts")
     parser.add_argument("--group-pattern", metavar="REGEX", help="photos of --folder whose names match alike stay on one side")
-    parser.add_argument("--photos", type=_from_one, default=800, help="photos of --synthetic (800)")
+    parser.add_argument("--photos", type=from_one, default=800, help="photos of --synthetic (800)")
     parser.add_argument("--backbones", nargs="+", default=["resnet50", "inception_v3"])
     parser.add_argument("--losses", nargs="+", default=["cross_entropy", "focal"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--epochs", type=_from_one, default=20)
-    parser.add_argument("--image-size", nargs=2, type=_from_one, default=[224, 224], metavar=("HEIGHT", "WIDTH"))
     parser.add_argument("--weights", help="imagenet or a file; the paper, and this by default, starts from random weights")
-    parser.add_argument("--out", type=Path, default=Path("paper_parts"), metavar="FOLDER", help="of what is written (paper_parts)")
-    parser.add_argument("--quiet", action="store_true", help="no progress of the epochs")
-    args = parser.parse_args(argv)
+    args = parse(parser, argv)
     if args.group_pattern and not args.folder:
         parser.error("--group-pattern goes with --folder")
-    if min(args.seeds) < 0:
-        parser.error("seeds are integers from 0 on")
     return args
 
 
-def _from_one(text: str) -> int:
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"expected an integer from 1 on, got '{text}'")
-    return int(text)
-
-
 def main(argv: Sequence[str] | None = None) -> None:
-    args = read_arguments(argv)
-    try:
-        with ExitStack() as stack:
-            run_all(args, stack)
-    except CarRecogError as error:
-        sys.exit(f"error: {error}")
+    end_clearly(run_all, read_arguments(argv))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """From photos and pairs to embeddings, scores, and the report on them."""
 
 import datetime
+import warnings
 from collections.abc import Sequence
 
 import attrs
@@ -11,12 +12,14 @@ from car_recog.data.pair_loading import LoadedPairs, load_pairs
 from car_recog.data.pairs import PairDataset
 from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
-from car_recog.evaluation.pair_calibration import PairCalibration
+from car_recog.errors import DataError
+from car_recog.evaluation.pair_calibration import PairCalibration, calibrate_pairs
 from car_recog.evaluation.report import Background
 from car_recog.evaluation.verification import VerificationReport, verification_report
 from car_recog.prediction import answer, sources
 from car_recog.progress import progress_bar
 from car_recog.runs import FEATURE_BATCH, kept_answers, label_photos, photo_features
+from car_recog.training.callbacks import CollapseWarning
 from car_recog.verifier_card import describe_calibration, describe_verifier
 from car_recog.verifier_fitting import FittedVerifier
 
@@ -34,6 +37,16 @@ def score_pairs(fitted: FittedVerifier, pairs: PairDataset, *, verbose: bool) ->
     loaded = load_pairs(pairs, lambda images: _load(fitted, images, on_error="skip", verbose=verbose))
     embeddings = _embed_loaded(fitted, loaded.photos)
     return loaded, fitted.embedder.score(embeddings[loaded.first], embeddings[loaded.second])
+
+
+def calibrate_after_training(fitted: FittedVerifier, pairs: PairDataset, *, verbose: bool) -> PairCalibration | None:
+    """Choose the threshold of the equal error rate; None, with a warning, where scores tell nothing: the training is not lost with it."""
+    loaded, scores = score_pairs(fitted, pairs, verbose=verbose)
+    try:
+        return calibrate_pairs(scores, loaded.is_genuine, loaded.identities, target="eer")
+    except DataError as error:
+        warnings.warn(f"No threshold was stored. {error}", CollapseWarning, stacklevel=3)
+        return None
 
 
 def _load(fitted: FittedVerifier, photos: ImageDataset, *, on_error: str, verbose: bool) -> LoadedPhotos:

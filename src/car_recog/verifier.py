@@ -18,7 +18,7 @@ from car_recog.evaluation.verification import VerificationReport
 from car_recog.losses.named import loss_name, pair_loss
 from car_recog.prediction import Verification, verdict
 from car_recog.runs import Fit, fill_run_folder
-from car_recog.scoring import embed, report_pairs, score_pairs
+from car_recog.scoring import calibrate_after_training, embed, report_pairs, score_pairs
 from car_recog.training.history import History
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
@@ -189,9 +189,8 @@ class SiameseVerifier:
             fitted = fit_identities(fit, config, train, judged, objective)
         else:
             fitted = fit_pairs(fit, config, train, judged)
-        self._state, self.calibration, self._evaluation = fitted, None, None
-        if judged is not None:
-            self.calibrate(judged, target="eer", verbose=verbose)
+        self._state, self._evaluation = fitted, None
+        self.calibration = None if judged is None else calibrate_after_training(fitted, judged, verbose=verbose)
         history = fitted.history or History()
         if fit.run_folder is not None:
             self.save(fit.run_folder / "bundle")
