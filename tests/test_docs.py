@@ -7,16 +7,18 @@ import attrs
 import pytest
 
 from car_recog.backbones import registry
-from car_recog.data.synthetic import draw_compcars
+from car_recog.data.synthetic import draw_compcars, draw_identities
 from car_recog.training import presets
 
 ROOT = Path(__file__).parents[1]
-NAMES = ("index", "first-steps", "compcars", "training", "evaluation", "choosing-a-threshold", "losses", "backbones")
+NAMES = ("index", "first-steps", "compcars", "training", "evaluation", "losses", "backbones")
+NAMES += ("verification", "choosing-a-threshold", "galleries")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 SMALL = '"tiny_cnn", weights=None, image_size=(32, 32)'
 STAND_INS = {
     'backbone="resnet50", image_size=(224, 224)': SMALL,
     'backbone="resnet50"': SMALL,
+    'SiameseVerifier.paper("resnet50", loss="focal")': f'SiameseVerifier({SMALL}, loss="focal")',
     '.paper("resnet50", loss="focal").fit': '("tiny_cnn", weights=None, head="paper", loss="focal", image_size=(32, 32)).fit',
     'check_backbone("street_net")': 'check_backbone("tiny_cnn")',
 }
@@ -28,10 +30,15 @@ def blocks(page: Path) -> list[str]:
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder with what the pages speak of: photos in class folders, a CompCars tree, two new photos."""
+    """A folder with what the pages speak of: photos in class folders, a CompCars tree, cars, two new photos."""
     root = draw_compcars(tmp_path / "CompCars", n_models=2, n_part_photos=96, n_car_photos=20, n_pairs=4, image_size=(32, 40))
     for number, path in enumerate(sorted((root / "data" / "part").rglob("*.jpg"))):
         copy = tmp_path / "photos" / f"part_{path.parent.name}" / f"photo{number}_0.jpg"
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    draw_identities(tmp_path / "drawn", n_models=2, n_colours=2, n_cars=6, n_photos=3, image_size=(32, 40))
+    for path in (tmp_path / "drawn").rglob("*.jpg"):
+        copy = tmp_path / "cars" / path.name.partition("_")[0] / path.name
         copy.parent.mkdir(parents=True, exist_ok=True)
         copy.write_bytes(path.read_bytes())
     for name in ("new.jpg", "other.jpg", "photo.jpg"):
@@ -45,9 +52,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.filterwarnings("ignore:Training has collapsed")
 @pytest.mark.parametrize("page", PAGES)
 def test_the_code_of_a_page_runs(page: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, recipe in presets._NAMED["classifier"].items():
+    for kind, name in [(kind, name) for kind, named in presets._NAMED.items() for name in named]:
+        recipe = presets._NAMED[kind][name]
         short = attrs.evolve(recipe, phases=[attrs.evolve(phase, epochs=1, photos_seen=None) for phase in recipe.phases])
-        monkeypatch.setitem(presets._NAMED["classifier"], name, short)
+        monkeypatch.setitem(presets._NAMED[kind], name, short)
     found = blocks(ROOT / page)
     assert found
 

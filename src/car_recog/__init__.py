@@ -21,13 +21,17 @@ if TYPE_CHECKING:
     from car_recog.errors import CarRecogError
     from car_recog.evaluation.classification import ClassificationReport
     from car_recog.evaluation.operating_points import OperatingPoint, equal_error_rate, point_at_far, roc
+    from car_recog.evaluation.pair_calibration import PairCalibration
+    from car_recog.evaluation.retrieval import RetrievalReport
     from car_recog.evaluation.verification import VerificationReport
     from car_recog.evaluation.verification_comparison import compare_verifiers
+    from car_recog.gallery import Gallery, Match, SearchResult
     from car_recog.losses.focal import FocalLoss
-    from car_recog.prediction import Prediction
+    from car_recog.prediction import Prediction, Verification
     from car_recog.training.history import History
     from car_recog.training.presets import get_recipe
     from car_recog.training.recipe import Phase, Recipe
+    from car_recog.verifier import SiameseVerifier
 
 _HOMES = {
     "BackboneSpec": "backbones",
@@ -37,6 +41,7 @@ _HOMES = {
     "CarClassifier": "classifier",
     "PartClassifier": "classifier",
     "Prediction": "prediction",
+    "Verification": "prediction",
     "DataReport": "data.checks",
     "Finding": "data.checks",
     "PART_NAMES": "data.compcars",
@@ -54,13 +59,19 @@ _HOMES = {
     "equal_error_rate": "evaluation.operating_points",
     "point_at_far": "evaluation.operating_points",
     "roc": "evaluation.operating_points",
+    "PairCalibration": "evaluation.pair_calibration",
+    "RetrievalReport": "evaluation.retrieval",
     "VerificationReport": "evaluation.verification",
     "compare_verifiers": "evaluation.verification_comparison",
+    "Gallery": "gallery",
+    "Match": "gallery",
+    "SearchResult": "gallery",
     "FocalLoss": "losses.focal",
     "History": "training.history",
     "get_recipe": "training.presets",
     "Phase": "training.recipe",
     "Recipe": "training.recipe",
+    "SiameseVerifier": "verifier",
 }
 
 __all__ = [
@@ -74,17 +85,24 @@ __all__ = [
     "Finding",
     "FocalLoss",
     "FolderDataset",
+    "Gallery",
     "History",
     "ImageDataset",
+    "Match",
     "OperatingPoint",
     "Pair",
+    "PairCalibration",
     "PairDataset",
     "PairReport",
     "PartClassifier",
     "Phase",
     "Prediction",
     "Recipe",
+    "RetrievalReport",
     "Sample",
+    "SearchResult",
+    "SiameseVerifier",
+    "Verification",
     "VerificationReport",
     "__version__",
     "compare_verifiers",

@@ -1,5 +1,6 @@
-"""A two-colour toy on disk, a classifier trained on it, and a way to run a command."""
+"""Toys on disk, a classifier and a verifier trained on them, and a way to run a command."""
 
+import colorsys
 import json
 from types import SimpleNamespace
 
@@ -8,8 +9,12 @@ import pytest
 from PIL import Image
 
 from car_recog.cli import main
+from car_recog.data.synthetic import IDENTITY_PATTERN
 
 TOY = ("--backbone", "tiny_cnn", "--weights", "none", "--image-size", "32", "32", "--epochs", "4")
+
+CAR_TOY = ("--backbone", "tiny_cnn", "--weights", "none", "--image-size", "32", "32", "--embedding-dim", "16", "--epochs", "8")
+CAR_FLAGS = ("--label-pattern", IDENTITY_PATTERN, "--val-fraction", "0.25", "--test-fraction", "0.25", "--impostors", "any", "model")
 
 
 def paint(path, colour, rng):
@@ -32,6 +37,41 @@ def paint_toy(root):
 def photos(tmp_path_factory):
     """A folder per class; nobody writes into it."""
     return paint_toy(tmp_path_factory.mktemp("toy") / "photos")
+
+
+def paint_cars(root):
+    """Paint 12 cars on 6 photos each, each car in a hue of its own; every second one is of the same model."""
+    rng = np.random.default_rng(1)
+    for car in range(12):
+        colour = [255 * value for value in colorsys.hsv_to_rgb(car / 12, 0.8, 0.9)]
+        for number in range(6):
+            paint(root / f"model{car % 2}" / ("warm" if car < 6 else "cold") / f"car{car:02}_{number}.png", colour, rng)
+    return root
+
+
+@pytest.fixture(scope="session")
+def cars(tmp_path_factory):
+    """Photos of cars as `<model>/<colour>/<car>_<number>.png`; nobody writes into it."""
+    return paint_cars(tmp_path_factory.mktemp("toy") / "cars")
+
+
+@pytest.fixture
+def own_cars(tmp_path):
+    """The same, to be changed by a test."""
+    return paint_cars(tmp_path / "cars")
+
+
+@pytest.fixture(scope="session")
+def verifier_run(cars, tmp_path_factory):
+    """What `train verifier` leaves behind."""
+    folder = tmp_path_factory.mktemp("runs") / "cars"
+    assert main(["train", "verifier", str(cars), *CAR_FLAGS, *CAR_TOY, "--run-folder", str(folder)]) == 0
+    return folder
+
+
+@pytest.fixture
+def verifier(verifier_run):
+    return str(verifier_run / "bundle")
 
 
 @pytest.fixture

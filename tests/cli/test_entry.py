@@ -7,6 +7,7 @@ import sys
 import pytest
 
 import car_recog
+from car_recog.cli.entry import build_parser
 
 CALL = "import sys; from car_recog.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -28,18 +29,30 @@ def test_the_help_lists_every_command(run):
     done = run("--help")
 
     assert done.code == 0
-    for command in ("demo", "train", "evaluate", "predict", "backbones", "cache"):
+    for command in ("demo", "train", "evaluate", "predict", "verify", "gallery", "data", "backbones", "cache"):
         assert f"\n    {command}" in done.out
 
 
 @pytest.mark.parametrize(
-    "command", ["demo", "train", "train parts", "evaluate", "predict", "backbones", "cache", "cache build", "cache clear"]
+    "command",
+    [
+        *("demo", "train", "train parts", "train verifier", "evaluate", "predict", "verify", "backbones", "cache", "cache build"),
+        *("cache clear", "gallery", "gallery add", "gallery search", "gallery remove", "gallery info"),
+    ],
 )
 def test_every_command_explains_itself(run, command):
     done = run(*command.split(), "--help")
 
     assert done.code == 0
     assert done.out.startswith(f"usage: car-recog {command} ")
+
+
+def test_flags_may_stand_before_arguments_that_may_be_left_out():
+    parser = build_parser()
+
+    assert parser.parse_args(["evaluate", "bundle", "--side", "test", "photos"]).data == "photos"
+    assert parser.parse_args(["evaluate", "bundle", "--side", "test"]).data is None
+    assert parser.parse_args(["verify", "bundle", "a.jpg", "--json", "b.jpg"]).photos == ["a.jpg", "b.jpg"]
 
 
 @pytest.mark.parametrize(
@@ -52,6 +65,7 @@ def test_every_command_explains_itself(run, command):
         (("cache", "build", "x", "--image-size", "big", "8"), "argument --image-size: invalid int value: 'big'"),
         (("train", "parts", "x", "--backbone-options", "alpha"), "expected NAME=VALUE such as alpha=0.25, got 'alpha'"),
         (("cache", "--js"), "unrecognized arguments: --js"),
+        (("evaluate", "bundle", "photos", "more"), "unrecognized arguments: more"),
     ],
     ids=str,
 )

@@ -1,7 +1,9 @@
-"""`car-recog evaluate`: a saved classifier on photos whose classes are known."""
+"""`car-recog evaluate`: a saved classifier on photos whose classes are known, a saved verifier on pairs."""
 
 import json
 import shutil
+
+from car_recog.data.synthetic import IDENTITY_PATTERN
 
 
 def test_all_photos_of_a_folder_are_judged(run, bundle, photos):
@@ -59,3 +61,33 @@ def test_what_is_no_bundle_is_bad_use(run, photos):
 
     assert done.code == 2
     assert f"error: '{photos}' is no saved recogniser: it has no config.json." in done.err
+
+
+def test_a_verifier_is_judged_on_the_cars_that_its_training_left_out(run, verifier, cars, verifier_run):
+    flags = ("--label-pattern", IDENTITY_PATTERN, "--val-fraction", 0.25, "--test-fraction", 0.25, "--impostors", "any", "model")
+
+    done = run("evaluate", verifier, cars, *flags, "--side", "test", "--json")
+
+    assert done.code == 0
+    assert done.json()["report"] == json.loads((verifier_run / "report.json").read_text())
+
+
+def test_a_verifier_is_judged_on_a_list_of_pairs(run, verifier, cars, tmp_path):
+    photo = "model{}/{}/car{}_{}.png".format
+    lines = [f"{photo(0, 'warm', '00', i)} {photo(0, 'warm', '00', i + 1)} 1\n" for i in range(3)]
+    lines += [f"{photo(0, 'warm', '00', i)} {photo(0, 'cold', '06', i)} 0\n" for i in range(4)]
+    (tmp_path / "pairs.txt").write_text("".join(lines))
+
+    done = run("evaluate", verifier, "--pairs", tmp_path / "pairs.txt", "--image-root", cars, "--out", tmp_path / "judged")
+
+    assert ["equal", "error", "rate", "0.000", "0.000", "to", "0.000"] in [line.split() for line in done.out.splitlines()]
+    assert f"7 pairs of 5 cars of {tmp_path / 'pairs.txt'}, side: all.\n" in done.out  # unpaired photos are cars of their own
+    assert {"report.html", "report.json", "report.md", "roc.png"} <= {path.name for path in (tmp_path / "judged").iterdir()}
+
+
+def test_a_classifier_is_not_judged_on_pairs(run, bundle, photos):
+    for argv in ((), (photos, "--pairs", "pairs.txt")):
+        done = run("evaluate", bundle, *argv)
+
+        assert done.code == 2
+        assert "error: A classifier is judged on photos, not on pairs: name DATA, a folder with a folder per class." in done.err

@@ -3,7 +3,7 @@
 import pytest
 
 from car_recog.data import pair_lists
-from car_recog.data.pair_lists import read_pairs
+from car_recog.data.pair_lists import read_pairs, read_unlabelled_pairs
 from car_recog.data.pairs import PairDataset
 from car_recog.errors import DataError
 
@@ -90,3 +90,18 @@ def test_no_list_empty_lists_and_lists_without_end_are_refused(root, write, monk
     monkeypatch.setattr(pair_lists, "MAX_LIST_BYTES", 10)
     with pytest.raises(DataError, match="is no list of pairs"):
         read_pairs(write("1/2/a.jpg 1/2/b.jpg 1"), root)
+
+
+def test_pairs_to_be_told_apart_may_lack_labels_and_repeat_a_photo(root, write):
+    names, first, second = read_unlabelled_pairs(write("1/2/a.jpg 1/2/b.jpg", "1/2/b.jpg 1/3/c.jpg perhaps", "1/2/a.jpg 1/2/a.jpg"), root)
+
+    assert [(names[a], names[b]) for a, b in zip(first, second, strict=True)] == [
+        ("1/2/a.jpg", "1/2/b.jpg"),
+        ("1/2/b.jpg", "1/3/c.jpg"),
+        ("1/2/a.jpg", "1/2/a.jpg"),
+    ]
+
+
+def test_faults_of_pairs_without_labels_are_told_by_line(root, write):
+    with pytest.raises(DataError, match="2 faults:\n  line 1: expected 'path1 path2', got '1/2/a.jpg'\n  line 2: no such photo: 'x.jpg'"):
+        read_unlabelled_pairs(write("1/2/a.jpg", "1/2/a.jpg x.jpg"), root)

@@ -1,4 +1,4 @@
-"""The command line: `car-recog demo`, `train`, `evaluate`, `predict`, `data`, `backbones`, `cache`."""
+"""The command line: `car-recog demo`, `train`, `evaluate`, `predict`, `verify`, `gallery`, `data`, `backbones`, `cache`."""
 
 from car_recog.cli.entry import main
 

@@ -5,7 +5,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from car_recog._version import __version__
 from car_recog.cli.backbones import add_parser as add_backbones
@@ -13,17 +13,31 @@ from car_recog.cli.cache import add_parser as add_cache
 from car_recog.cli.data import add_parser as add_data
 from car_recog.cli.demo import add_parser as add_demo
 from car_recog.cli.evaluate import add_parser as add_evaluate
+from car_recog.cli.gallery import add_parser as add_gallery
 from car_recog.cli.output import BAD_USE, FOUND_PROBLEMS, show_error
 from car_recog.cli.predict import add_parser as add_predict
 from car_recog.cli.train import add_parser as add_train
+from car_recog.cli.verify import add_parser as add_verify
 from car_recog.errors import CarRecogError
 
 INTERRUPTED = 130
-_EPILOG = "Exit codes: 0 all is well, 1 problems were found (such as broken photos), 2 bad use, 130 interrupted."
+_EPILOG = "Exit codes: 0 all is well, 1 problems were found (such as broken photos) or `verify` sees two cars, 2 bad use, 130 interrupted."
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that words bad use as all other errors are worded."""
+    """A parser that words bad use as all other errors are worded, and lets flags stand before arguments that may be left out."""
+
+    _is_mixing = False
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        """Parse; argparse alone takes an optional argument as left out once a flag stands before it."""
+        if self._is_mixing or not any(action.nargs in ("?", "*") for action in self._get_positional_actions()):
+            return super().parse_known_args(args, namespace)
+        self._is_mixing = True
+        try:
+            return self.parse_known_intermixed_args(args, namespace)
+        finally:
+            self._is_mixing = False
 
     def error(self, message: str) -> NoReturn:
         show_error(f"{message}. See `{self.prog} --help`.")
@@ -36,7 +50,7 @@ def build_parser() -> Parser:
     parser.set_defaults(json=False, debug=False)
     parser.add_argument("--version", action="version", version=f"car-recog {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_demo, add_train, add_evaluate, add_predict, add_data, add_backbones, add_cache):
+    for add in (add_demo, add_train, add_evaluate, add_predict, add_verify, add_gallery, add_data, add_backbones, add_cache):
         add(commands)
     return parser
 
@@ -48,7 +62,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: The arguments behind the name of the program. None takes those of the process.
 
     Returns:
-        The exit code: 0, 1 where problems were found, 2 for bad use, 130 when interrupted.
+        The exit code: 0, 1 where problems were found or two photos show two cars, 2 for bad use, 130 when interrupted.
 
     Example:
         >>> main(["backbones", "tiny*"])

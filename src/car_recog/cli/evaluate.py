@@ -1,29 +1,37 @@
-"""`car-recog evaluate`: how good a saved classifier is on photos whose classes are known."""
+"""`car-recog evaluate`: how good a saved classifier is on photos whose classes are known, or a saved verifier on pairs."""
 
 import argparse
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from car_recog.cli.options import add_common_flags, add_data_flags
+from car_recog.cli.cars import read_pairs_of_side
+from car_recog.cli.options import add_car_flags, add_common_flags, add_data_flags
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_report, watched_warnings
 from car_recog.cli.sides import SIDES, has_official_split, read_side
 from car_recog.cli.startup import check_plots, load_keras
+from car_recog.data.pairs import PairDataset
 from car_recog.data.samples import ImageDataset
+from car_recog.errors import OptionError
 
 if TYPE_CHECKING:
     from car_recog.classifier import CarClassifier
     from car_recog.evaluation.classification import ClassificationReport
+    from car_recog.evaluation.verification import VerificationReport
+    from car_recog.verifier import SiameseVerifier
 
 _DESCRIPTION = (
-    "Judge a saved classifier. With the data flags of its training, --side test judges exactly the photos that the training left out."
+    "Judge a saved classifier on photos, or a saved verifier on pairs that are drawn of the photos of cars, or listed. With the data flags "
+    "of its training, --side test judges exactly the photos or pairs that the training left out."
 )
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = commands.add_parser("evaluate", help="judge a saved classifier on your photos", description=_DESCRIPTION, allow_abbrev=False)
-    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier")
-    add_data_flags(parser)
+    purpose = "judge a saved classifier or verifier on your photos"
+    parser = commands.add_parser("evaluate", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier or verifier")
+    add_data_flags(parser, is_needed=False)
+    add_car_flags(parser)
     parser.add_argument(
         "--side", choices=SIDES, help="which photos of DATA (test where the official lists of CompCars are used, else all)"
     )
@@ -36,35 +44,51 @@ def run(args: argparse.Namespace) -> int:
     """Judge and print."""
     if args.out is not None:
         check_plots()
-    side = args.side or ("test" if has_official_split(args) else "all")
-    data = read_side(args, side)
     load_keras()
-    from car_recog.loading import load_classifier
+    from car_recog.loading import load_recogniser
+    from car_recog.verifier import SiameseVerifier
 
-    classifier = load_classifier(args.bundle)
+    recogniser = load_recogniser(args.bundle)
+    report: ClassificationReport | VerificationReport
     with watched_warnings() as problems:
-        report = judge(classifier, data)
-    if args.out is not None:
-        written = write_report(report, args.out)
+        if isinstance(recogniser, SiameseVerifier):
+            side, source = args.side or "all", args.data or str(args.pairs)
+            report = judge(recogniser, read_pairs_of_side(args, side))
+            judged = f"{report.n_pairs:,} pairs of {report.n_identities:,} cars"
+        else:
+            side, source = _classifier_side(args), args.data
+            report = judge(recogniser, read_side(args, side))
+            judged = f"{report.n_photos:,} photos"
+    written = [] if args.out is None else write_report(report, args.out)
     if args.json:
-        show_json({"bundle": str(args.bundle), "data": args.data, "side": side, "report": report.to_dict()})
+        show_json({"bundle": str(args.bundle), "data": source, "side": side, "report": report.to_dict()})
     else:
         show_report(report)
         show_line("")
-        show_line(f"{report.n_photos:,} photos of {args.data}, side: {side}.")
+        show_line(f"{judged} of {source}, side: {side}.")
         if args.out is not None:
             show_line(f"{args.out} holds {', '.join(sorted(path.name for path in written))}.")
             show_line(f"Look at {args.out / 'report.html'}")
     return FOUND_PROBLEMS if problems else FINE
 
 
-def judge(classifier: "CarClassifier", data: ImageDataset) -> "ClassificationReport":
-    """Evaluate a classifier and say so."""
-    note(f"judging {len(data):,} photos")
-    return classifier.evaluate(data)
+def _classifier_side(args: argparse.Namespace) -> str:
+    if args.data is None or args.pairs is not None:
+        raise OptionError("A classifier is judged on photos, not on pairs: name DATA, a folder with a folder per class.")
+    return args.side or ("test" if has_official_split(args) else "all")
 
 
-def write_report(report: "ClassificationReport", folder: Path) -> list[Path]:
+@overload
+def judge(recogniser: "CarClassifier", data: ImageDataset) -> "ClassificationReport": ...
+@overload
+def judge(recogniser: "SiameseVerifier", data: PairDataset) -> "VerificationReport": ...
+def judge(recogniser: Any, data: ImageDataset | PairDataset) -> Any:
+    """Evaluate a recogniser and say so."""
+    note(f"judging {len(data):,} {'pairs' if isinstance(data, PairDataset) else 'photos'}")
+    return recogniser.evaluate(data)
+
+
+def write_report(report: "ClassificationReport | VerificationReport", folder: Path) -> list[Path]:
     """Write `report.json`, `report.md`, `report.html` and the pictures. Returns the files."""
     files = [folder / f"report.{kind}" for kind in ("json", "md", "html")]
     for write, path in zip((report.to_json, report.to_markdown, report.to_html), files, strict=True):

@@ -68,7 +68,8 @@ def add_car_flags(parser: argparse.ArgumentParser) -> None:
         help="kinds of impostor pairs, told apart in the report: any, or attributes that both cars share, such as model or model+colour; "
         "attributes are the named groups of --label-pattern (any)",
     )
-    group.add_argument("--n-pairs", type=int, metavar="N", help=f"pairs to draw (every genuine one, {MAX_PAIRS:,} in all at most)")
+    n_pairs = f"pairs to draw (every genuine one and as many impostors, {MAX_PAIRS:,} in all at most)"
+    group.add_argument("--n-pairs", type=int, metavar="N", help=n_pairs)
     group.add_argument(
         "--near-duplicates", default="ignore", metavar="WHAT", help="together keeps cars with near-duplicates on one side (ignore)"
     )

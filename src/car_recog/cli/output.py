@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from car_recog.evaluation.verification import VerificationReport
+
 if TYPE_CHECKING:
     from car_recog.evaluation.classification import ClassificationReport
 
@@ -92,13 +94,30 @@ def printable(text: str) -> str:
     return "".join(letter if letter.isprintable() else "?" for letter in text)
 
 
-def show_report(report: "ClassificationReport") -> None:
-    """Print the figures of a report and the scores of its classes."""
-    rows = [(name, value, "{:.3f} to {:.3f}".format(*report.intervals[key])) for name, key, value in report.headline()]
+def show_report(report: "ClassificationReport | VerificationReport") -> None:
+    """Print the figures of a report, and those of its classes or of its kinds of impostors."""
+    rows = [(name, value, _span(report.intervals[key])) for name, key, value in report.headline()]
     show_table(("figure", "value", "95 % interval"), rows)
+    if isinstance(report, VerificationReport):
+        _show_kinds(report)
+        return
     show_line("")
     scores = [(name, s.precision, s.recall, s.f1, s.support) for name, s in report.per_class.items()]
     show_table(("class", "precision", "recall", "F1", "photos"), scores)
+
+
+def _show_kinds(report: VerificationReport) -> None:
+    if report.by_kind:
+        kinds = [(kind, k.n_impostor, k.eer, _span(k.intervals["eer"]), k.auc, k.far) for kind, k in report.by_kind.items()]
+        show_line("")
+        show_table(("kind of impostor", "pairs", "EER", "95 % interval", "AUC", "FAR"), kinds)
+    if report.notes:
+        show_line("")
+        show_line("\n".join(report.notes))
+
+
+def _span(interval: Sequence[float]) -> str:
+    return "{:.3f} to {:.3f}".format(*interval)
 
 
 @contextmanager

@@ -2,11 +2,9 @@
 
 import argparse
 import csv
-import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
-from contextlib import contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
@@ -16,13 +14,13 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
+from car_recog.cli.answers import add_answer_flags, choose_form, opened, write_json, write_jsonl
 from car_recog.cli.options import add_common_flags
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_line
 from car_recog.cli.startup import load_keras
 from car_recog.data.folders import find_photos
 from car_recog.errors import DataError, ImageDecodeError, OptionError
 from car_recog.progress import progress_bar
-from car_recog.storage import atomic_file
 
 if TYPE_CHECKING:
     from car_recog.classifier import CarClassifier
@@ -52,16 +50,15 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders with all below them, and patterns such as 'a/*.jpg'")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="how many classes to name for each photo, 1 to 5 (1)")
-    parser.add_argument("--format", choices=tuple(_WRITERS), help="how answers are written (by the ending of --out, else table)")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="write the answers to a .csv, .jsonl or .json file")
+    add_answer_flags(parser)
     add_common_flags(parser)
     parser.set_defaults(run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Answer for every photo; those that cannot be decoded are named and do not stop the others."""
-    form = _form(args)
-    paths = _find(args.photos)
+    form = choose_form(args)
+    paths = find_named(args.photos)
     load_keras()
     from car_recog.loading import load_classifier
     from car_recog.prediction import TOP
@@ -82,8 +79,13 @@ def run(args: argparse.Namespace) -> int:
                 yield answer
                 advance(1)
 
-    with _opened(args.out) as stream:
-        _WRITERS[form](watched(), stream, classifier=classifier, paths=paths, top=args.top)
+    with opened(args.out) as stream:
+        if form == "table":
+            _write_table(watched(), stream, classifier=classifier, paths=paths, top=args.top)
+        elif form == "csv":
+            _write_csv(watched(), stream, top=args.top)
+        else:
+            (write_json if form == "json" else write_jsonl)((answer.to_dict() for answer in watched()), stream)
     if args.out is not None:
         left_out = f"; {broken:,} of them could not be decoded" if broken else ""
         show_line(f"{args.out}: {len(paths):,} photos{left_out}.")
@@ -98,27 +100,35 @@ def answers(classifier: "CarClassifier", paths: Sequence[Path], *, top: int) -> 
         paths: The files.
         top: How many classes to name.
     """
+    for chunk in decoded(paths, image_size=classifier.config.image_size, resize=classifier.config.resize):
+        good = [photo for _, photo in chunk if not isinstance(photo, str)]
+        named = iter(classifier.predict(np.stack(good)) if good else [])
+        for path, photo in chunk:
+            yield Answer(str(path), error=photo) if isinstance(photo, str) else Answer(str(path), next(named).top[:top])
+
+
+def decoded(paths: Sequence[Path], *, image_size: tuple[int, int], resize: str) -> Iterator[list[tuple[Path, np.ndarray | str]]]:
+    """Give files with their photos, or with the message of why they cannot be decoded, so many at a time, in constant memory."""
     from car_recog.data.pipeline import decode_ahead
 
-    size, resize = classifier.config.image_size, classifier.config.resize
     left = iter(paths)
-    for chunk in decode_ahead(paths, CHUNK, image_size=size, resize=resize):
-        errors = [_error_of(photo) for photo in chunk]
-        good = [photo.result() for photo, error in zip(chunk, errors, strict=True) if error is None]
-        named = iter(classifier.predict(np.stack(good)) if good else [])
-        for path, error in zip(islice(left, len(chunk)), errors, strict=True):
-            yield Answer(str(path), next(named).top[:top]) if error is None else Answer(str(path), error=error)
+    for chunk in decode_ahead(paths, CHUNK, image_size=image_size, resize=resize):
+        yield [(path, _photo_or_error(photo)) for path, photo in zip(islice(left, len(chunk)), chunk, strict=True)]
 
 
-def _error_of(photo: "Future[np.ndarray]") -> str | None:
-    error = photo.exception()
-    if error is not None and not isinstance(error, ImageDecodeError):
-        raise error
-    return None if error is None else str(error)
+def _photo_or_error(photo: "Future[np.ndarray]") -> np.ndarray | str:
+    try:
+        return photo.result()
+    except ImageDecodeError as error:
+        return str(error)
 
 
-def _find(names: Sequence[str]) -> list[Path]:
-    """Turn files, folders and patterns into files; a name that leads nowhere stops before anything slow."""
+def find_named(names: Sequence[str]) -> list[Path]:
+    """Turn files, folders and patterns into files; a name that leads nowhere stops before anything slow.
+
+    Raises:
+        DataError: Such a name.
+    """
     paths: list[Path] = []
     for name in names:
         path = Path(name)
@@ -136,51 +146,13 @@ def _find(names: Sequence[str]) -> list[Path]:
     return paths
 
 
-def _form(args: argparse.Namespace) -> str:
-    """Choose the form of the answers."""
-    if args.json:
-        if args.format not in (None, "json"):
-            raise OptionError(f"--json and --format {args.format} exclude each other.")
-        return "json"
-    if args.out is None:
-        return args.format or "table"
-    if args.out.is_dir():
-        raise OptionError(f"--out '{args.out}' is a folder; name a file.")
-    form = args.format or args.out.suffix.removeprefix(".").lower()
-    if form not in _WRITERS or form == "table":
-        raise OptionError(f"--out takes a .csv, .jsonl or .json file, or --format csv, jsonl or json; got '{args.out}'.")
-    return str(form)
-
-
-@contextmanager
-def _opened(path: Path | None) -> Iterator[TextIO]:
-    """Give the standard output, or a file that is there once all is written."""
-    if path is None:
-        yield sys.stdout
-        return
-    with atomic_file(path) as part, part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        yield stream
-
-
-def _write_csv(rows: Iterator[Answer], stream: TextIO, *, top: int, **_: Any) -> None:
+def _write_csv(rows: Iterator[Answer], stream: TextIO, *, top: int) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     numbers = [f"_{k}" if k > 1 else "" for k in range(1, top + 1)]
     writer.writerow(["source", *(f"{name}{k}" for k in numbers for name in ("class_name", "probability")), "error"])
     for answer in rows:
         cells = [cell for name, value in answer.top for cell in (name, f"{value:.6f}")]
         writer.writerow([answer.source, *cells, *[""] * (2 * top - len(cells)), answer.error or ""])
-
-
-def _write_jsonl(rows: Iterator[Answer], stream: TextIO, **_: Any) -> None:
-    for answer in rows:
-        stream.write(json.dumps(answer.to_dict()) + "\n")
-
-
-def _write_json(rows: Iterator[Answer], stream: TextIO, **_: Any) -> None:
-    stream.write("[")
-    for place, answer in enumerate(rows):
-        stream.write((",\n " if place else "\n ") + json.dumps(answer.to_dict()))
-    stream.write("\n]\n")
 
 
 def _write_table(rows: Iterator[Answer], stream: TextIO, *, classifier: "CarClassifier", paths: Sequence[Path], top: int) -> None:
@@ -197,6 +169,3 @@ def _write_table(rows: Iterator[Answer], stream: TextIO, *, classifier: "CarClas
             source = "…" + source[1 - source_width :]
         said = "".join(f"  {set_cell_size(name, name_width)}  {value:.3f}" for name, value in answer.top)
         stream.write(set_cell_size(source, source_width) + (said or "  could not be decoded") + "\n")
-
-
-_WRITERS: dict[str, Callable[..., None]] = {"table": _write_table, "csv": _write_csv, "jsonl": _write_jsonl, "json": _write_json}

@@ -78,7 +78,7 @@ def split_classes(labels: np.ndarray, fractions: Sequence[float], *, groups: Seq
     Example:
         >>> sides = split_classes(np.array([0, 0, 1, 2, 2]), [0.6, 0.4], groups=[None, None, "street", "street", None])
         >>> [side.tolist() for side in sides]
-        [[2, 3, 4], [0, 1]]
+        [[0, 1], [2, 3, 4]]
     """
     unit_of = np.array(join(len(labels), [*chain_equal(labels.tolist()), *chain_equal(groups)]), int)
     units = np.unique(unit_of)
