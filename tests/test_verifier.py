@@ -182,6 +182,15 @@ def test_the_photos_of_a_frozen_backbone_give_what_its_features_give(pairs):
     assert losses[0] == pytest.approx(losses[1], abs=1e-4)
 
 
+def test_both_towers_train_on_changed_photos(pairs):
+    ver = verifier(distance="cosine")
+
+    history = ver.fit(pairs, recipe=short("pairs", epochs=10, augmentation={"flip": 0.5, "crop_area": 0.8}), verbose=False)
+
+    assert history.history["accuracy"][-1] > 0.9
+    assert ver.evaluate(pairs, verbose=False).eer < 0.1
+
+
 def test_a_second_training_embeds_nothing(pairs, monkeypatch):
     from car_recog import runs
 
@@ -206,7 +215,7 @@ def test_gem_and_every_objective_train(cars):
 
         history = ver.fit(cars, recipe=short("identities", epochs=8), objective=objective, verbose=False)
 
-        assert history.history["loss"][-1] < 0.9 * history.history["loss"][0]
+        assert history.history["recall_at_1"][-1] > 0.8
 
 
 def test_the_paper_configuration_is_the_papers():

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 
 from car_recog.card import TrainingFacts
-from car_recog.data.augment import Augmentation
+from car_recog.data.augment import Changes
 from car_recog.data.pipeline import Batches, LoadedPhotos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
@@ -86,7 +86,7 @@ def _train(fit: Fit, network: Network, loss: keras.losses.Loss, photos: LoadedPh
         one_hot = np.eye(n_classes, dtype=np.float32)[labels]
         return np.asarray(one_hot * (1 - smoothing) + smoothing / n_classes, np.float32)
 
-    def batches(phase: Phase, seen: LoadedPhotos, augmentation: Augmentation | None) -> Batches:
+    def batches(phase: Phase, seen: LoadedPhotos, augmentation: Changes | None) -> Batches:
         weights = class_weights(seen.labels, n_classes, power=recipe.class_balance) if recipe.class_balance else None
         wanted = targets(seen.labels, recipe.label_smoothing)
         return Batches(seen, wanted, weights=weights, batch_size=phase.batch_size, shuffle_seed=fit.seed, augmentation=augmentation)

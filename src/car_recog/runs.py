@@ -16,7 +16,7 @@ import numpy as np
 
 from car_recog._version import __version__
 from car_recog.card import TrainingFacts
-from car_recog.data.augment import Augmentation
+from car_recog.data.augment import Augmentation, Changes
 from car_recog.data.pipeline import LoadedPhotos, load_photos
 from car_recog.data.samples import ImageDataset
 from car_recog.embeddings import FeatureCache, namespace, weights_digest
@@ -90,10 +90,11 @@ def run_phases(
     photos: LoadedPhotos,
     validation: LoadedPhotos | None,
     *,
-    batches: Callable[[Phase, LoadedPhotos, Augmentation | None], EpochBatches],
+    batches: Callable[[Phase, LoadedPhotos, Changes | None], EpochBatches],
     judged: Callable[[LoadedPhotos], keras.utils.PyDataset | None],
     n_items: int,
     n_watched: int,
+    adapt: Callable[[Changes], Changes] = lambda changes: changes,
 ) -> History:
     """Run all phases of a recipe, each on photos or, where the backbone is frozen and nothing random lies before it, on features.
 
@@ -107,11 +108,13 @@ def run_phases(
         judged: Makes the validation batches.
         n_items: Photos or pairs in an epoch.
         n_watched: Photos or pairs that the watched metric is measured on.
+        adapt: Turns changes of photos into changes of what `batches` gives.
     """
     history = History()
     for phase in fit.recipe.phases:
         is_frozen = freeze(trainee.stages, phase)
-        model, seen, checked, augmentation = trainee.whole, photos, validation, None
+        model, seen, checked = trainee.whole, photos, validation
+        augmentation: Changes | None = None
         if is_frozen and not phase.augmentation and phase.train_scale == 1.0:
             model, seen = trainee.head, as_features(fit.config, trainee.features, photos)
             checked = None if validation is None else as_features(fit.config, trainee.features, validation)
@@ -119,7 +122,7 @@ def run_phases(
             size = phase.train_size(fit.config.image_size)
             # Photos that nothing changes are not resampled either.
             is_changing = bool(phase.augmentation) or size != fit.config.image_size
-            augmentation = Augmentation(size, phase.augmentation) if is_changing else None
+            augmentation = adapt(Augmentation(size, phase.augmentation)) if is_changing else None
         run_phase(
             model,
             phase,

@@ -1,14 +1,13 @@
 """From pairs, or from photos of identities, to a trained verifier: everything is checked first, then the phases run."""
 
 import time
-from typing import Any
 
 import attrs
 import keras
 import numpy as np
 
 from car_recog.card import TrainingFacts
-from car_recog.data.augment import Augmentation
+from car_recog.data.augment import Changes
 from car_recog.data.identities import IdentityBatches, nearest_identities
 from car_recog.data.pair_loading import LoadedPairs, PairAugmentation, load_pairs
 from car_recog.data.pairs import PairDataset
@@ -103,10 +102,9 @@ def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: Loa
     share = float(pairs.is_genuine.mean())
     task = Task(loss=loss, metric=pair_accuracy, chance=max(share, 1 - share), callbacks=fit.callbacks, has_progress=fit.verbose)
 
-    def batches(phase: Phase, seen: LoadedPhotos, augmentation: Augmentation | None) -> Batches:
-        changes: Any = None if augmentation is None else PairAugmentation(augmentation)
+    def batches(phase: Phase, seen: LoadedPhotos, augmentation: Changes | None) -> Batches:
         items = pairs.pair_up(seen)
-        return Batches(items, items.labels, batch_size=phase.batch_size, shuffle_seed=fit.seed, augmentation=changes)
+        return Batches(items, items.labels, batch_size=phase.batch_size, shuffle_seed=fit.seed, augmentation=augmentation)
 
     def checked(seen: LoadedPhotos) -> Batches | None:
         if judged is None:
@@ -120,7 +118,16 @@ def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: Loa
     validation = judged.photos if judged else None
     n_watched = len(judged or pairs)
     return run_phases(
-        fit, trainee, task, pairs.photos, validation, batches=batches, judged=checked, n_items=len(pairs), n_watched=n_watched
+        fit,
+        trainee,
+        task,
+        pairs.photos,
+        validation,
+        batches=batches,
+        judged=checked,
+        n_items=len(pairs),
+        n_watched=n_watched,
+        adapt=PairAugmentation,
     )
 
 
@@ -129,7 +136,7 @@ def _run_identities(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, photo
     spread = features.std(axis=0) + 1e-3
     neighbours = nearest_identities((features - features.mean(axis=0)) / spread, photos.labels, k=_NEIGHBOURS)
 
-    def batches(phase: Phase, seen: LoadedPhotos, augmentation: Augmentation | None) -> IdentityBatches:
+    def batches(phase: Phase, seen: LoadedPhotos, augmentation: Changes | None) -> IdentityBatches:
         return IdentityBatches(
             seen,
             batch_size=phase.batch_size,

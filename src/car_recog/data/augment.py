@@ -1,7 +1,7 @@
 """Random changes to training photos, put together from plain values; never part of a saved model."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -11,6 +11,16 @@ from car_recog.errors import OptionError, suggestion
 _VIEW = ("flip", "crop_area", "crop_aspect", "rotation", "zoom", "translation")
 _COLOR = ("brightness", "contrast", "saturation", "hue")
 _UPPER = {"flip": 1.0, "crop_area": 1.0, "crop_aspect": 10.0, "rotation": 180.0, "zoom": 10.0, "translation": 1.0, "hue": 0.5}
+
+
+class Changes(Protocol):
+    """Random changes of a batch: numbers are drawn outside of the graph and applied inside."""
+
+    def draw(self, rng: np.random.Generator, n_photos: int) -> np.ndarray: ...
+
+    def apply(self, photos: Any, draws: Any) -> Any: ...
+
+    def mix_labels(self, labels: np.ndarray, draws: np.ndarray) -> np.ndarray: ...
 
 
 class Augmentation:

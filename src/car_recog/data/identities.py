@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from car_recog.data.augment import Augmentation
+from car_recog.data.augment import Changes
 from car_recog.data.pipeline import Batches, LoadedPhotos
 
 
@@ -31,7 +31,7 @@ class IdentityBatches(Batches):
         per_identity: int,
         seed: int,
         neighbours: np.ndarray | None = None,
-        augmentation: Augmentation | None = None,
+        augmentation: Changes | None = None,
     ) -> None:
         super().__init__(photos, photos.labels, batch_size=batch_size, shuffle_seed=seed, augmentation=augmentation)
         self.per_identity, self.neighbours = per_identity, neighbours

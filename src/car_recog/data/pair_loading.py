@@ -6,7 +6,7 @@ from typing import Any
 import attrs
 import numpy as np
 
-from car_recog.data.augment import Augmentation
+from car_recog.data.augment import Changes
 from car_recog.data.pairs import PairDataset
 from car_recog.data.pipeline import LoadedPhotos
 from car_recog.data.samples import ImageDataset
@@ -75,9 +75,7 @@ class PairAugmentation:
         augmentation: What changes one photo.
     """
 
-    is_mixing = False
-
-    def __init__(self, augmentation: Augmentation) -> None:
+    def __init__(self, augmentation: Changes) -> None:
         self._one = augmentation
 
     def draw(self, rng: np.random.Generator, n_pairs: int) -> np.ndarray:

@@ -12,7 +12,7 @@ import keras
 import numpy as np
 from PIL import Image
 
-from car_recog.data.augment import Augmentation
+from car_recog.data.augment import Changes
 from car_recog.data.cache import PhotoCache
 from car_recog.data.fingerprints import array_content
 from car_recog.data.images import Box, Photo, check_image_size, check_resize, decode
@@ -153,7 +153,7 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
         weights: np.ndarray | None = None,
         batch_size: int,
         shuffle_seed: int | None = None,
-        augmentation: Augmentation | None = None,
+        augmentation: Changes | None = None,
     ) -> None:
         super().__init__()
         self.photos, self.targets, self.weights = photos, targets, weights
