@@ -62,7 +62,7 @@ def test_cars_of_one_group_stay_together(cars):
 
 
 def test_a_large_folder_gives_no_more_pairs_than_can_be_judged(cars, monkeypatch):
-    monkeypatch.setattr("car_recog.cli.cars.MAX_PAIRS", 100)
+    monkeypatch.setattr("car_recog.data.pair_sampling.MAX_PAIRS", 100)
 
     assert len(read_pairs_of_side(flags(cars, "--label-pattern", IDENTITY_PATTERN), "all")) == 100
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
-from car_recog.cli.options import MAX_PAIRS
 from car_recog.cli.sides import grouped, split_sides
 from car_recog.data.folders import FolderDataset
 from car_recog.data.pair_sampling import Rule, same_attributes
@@ -87,14 +86,11 @@ def _read_cars(args: argparse.Namespace) -> ImageDataset:
 
 
 def _draw(cars: ImageDataset, args: argparse.Namespace, side: str) -> PairDataset:
-    sizes = np.bincount(cars.labels)
-    n_pairs = args.n_pairs
-    if n_pairs is None and int((sizes * (sizes - 1)).sum()) > MAX_PAIRS:  # twice the genuine pairs: as many impostors come with them
-        n_pairs = MAX_PAIRS
     try:
-        return PairDataset.sample(cars, n_pairs=n_pairs, seed=args.seed, impostors=_rules(cars, args.impostors or ["any"]))
+        return PairDataset.sample(cars, n_pairs=args.n_pairs, seed=args.seed, impostors=_rules(cars, args.impostors or ["any"]))
     except DataError as error:
-        raise DataError(f"Side {side}, {np.count_nonzero(sizes)} cars: {error}\n--n-pairs and --impostors say what is drawn.") from error
+        n_cars = len(np.unique(cars.labels))
+        raise DataError(f"Side {side}, {n_cars} cars: {error}\n--n-pairs and --impostors say what is drawn.") from error
 
 
 def _rules(cars: ImageDataset, kinds: list[str]) -> Rule | Mapping[str, Rule]:

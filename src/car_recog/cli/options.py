@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-MAX_PAIRS = 20_000
 
 def add_common_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every command; the parser of the whole command line holds their defaults."""
@@ -68,7 +67,7 @@ def add_car_flags(parser: argparse.ArgumentParser) -> None:
         help="kinds of impostor pairs, told apart in the report: any, or attributes that both cars share, such as model or model+colour; "
         "attributes are the named groups of --label-pattern (any)",
     )
-    n_pairs = f"pairs to draw (every genuine one and as many impostors, {MAX_PAIRS:,} in all at most)"
+    n_pairs = "pairs to draw (every genuine one and as many impostors, 20,000 in all at most)"
     group.add_argument("--n-pairs", type=int, metavar="N", help=n_pairs)
     group.add_argument(
         "--near-duplicates", default="ignore", metavar="WHAT", help="together keeps cars with near-duplicates on one side (ignore)"

@@ -19,6 +19,9 @@ Rule = str | Callable[[Sample, Sample], bool]
 Drawn = tuple[np.ndarray, np.ndarray, np.ndarray, tuple[str, ...] | None]
 """First and second photos of pairs, whether they are genuine, and the kinds of the impostors."""
 
+MAX_PAIRS = 20_000
+"""Most pairs that are drawn where no number is named."""
+
 _ENUMERABLE, _TRIES = 2**22, 2**24
 _LEAST, _MOST = 2**12, 2**20
 
@@ -70,6 +73,8 @@ def draw_pairs(
         return [n_genuine, *(each + (i < rest) for i in range(len(rules)))]
 
     inside = _Pool.of(data.labels)
+    if n_pairs is None and inside.total > MAX_PAIRS * genuine_fraction > 0:
+        n_pairs = MAX_PAIRS
     if n_pairs is None:
         every = drawer.draw(inside, inside.total, rng)
         n_pairs = round(len(every) / genuine_fraction)

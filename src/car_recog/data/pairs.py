@@ -120,7 +120,7 @@ class PairDataset:
 
         Args:
             data: The photos; their class is the identity.
-            n_pairs: How many. None: every genuine pair, and as many impostors as the fraction asks for.
+            n_pairs: How many. None: every genuine pair, and as many impostors as the fraction asks for; 20,000 pairs at most.
             genuine_fraction: Share of genuine pairs, rounded to whole pairs.
             seed: The same seed gives the same pairs of the same photos.
             impostors: Which photos of different identities may be paired: `"any"`, or a function of both that does not mind their
