@@ -189,11 +189,11 @@ def test_phases_that_freeze_leave_the_backbone_alone_and_embed_each_photo_once()
 
 
 def test_a_frozen_phase_passes_each_photo_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    from car_recog import fitting
+    from car_recog import runs
 
     calls = []
-    original = fitting._Run._features
-    monkeypatch.setattr(fitting._Run, "_features", lambda self, photos: calls.append(len(photos)) or original(self, photos))
+    original = runs.as_features
+    monkeypatch.setattr(runs, "as_features", lambda *arguments: calls.append(len(arguments[-1])) or original(*arguments))
     recipe = Recipe(phases=[Phase(epochs=3, trainable="head", learning_rate=0.1)])
 
     new().fit(toy_data(10), toy_data(6), recipe=recipe, verbose=False)
