@@ -21,8 +21,7 @@ from car_recog.fitting import Fitted, fit_network
 from car_recog.losses.named import CLASSIFIER_LOSSES, classifier_loss, loss_name
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.prediction import Prediction, answer, best_classes, softmax, sources
-from car_recog.progress import progress_bar
-from car_recog.runs import Fit, fill_run_folder, label_photos
+from car_recog.runs import Fit, fill_run_folder, label_photos, load_fitted
 from car_recog.training.history import History
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
@@ -191,8 +190,7 @@ class CarClassifier:
         """
         model = self.model
         known = test.with_class_names(self.class_names)
-        with progress_bar("decoding", len(known), is_shown=verbose) as advance:
-            photos = load_photos(known, image_size=self.config.image_size, resize=self.config.resize, on_photo=advance)
+        photos = load_fitted(self.config, known, on_error="skip", verbose=verbose)
         names = sources(known)
         report = classification_report(
             softmax(answer(model, photos.chunks(BATCH))),

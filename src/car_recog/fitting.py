@@ -67,8 +67,7 @@ def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None, *, is_one
     if empty := [name for name, count in train.class_counts().items() if not count]:
         raise DataError(f"Classes without a training photo: {empty}. Leave them out of the class names or add photos.")
     fit.check(has_validation=val is not None)
-    mixes = any(phase.augmentation.get("mixup") for phase in fit.recipe.phases)
-    if not is_one_hot and (fit.recipe.label_smoothing or mixes):
+    if not is_one_hot and (fit.recipe.label_smoothing or fit.recipe.is_mixing):
         raise OptionError("Label smoothing and mixup need a loss on one-hot labels: 'cross_entropy' or 'focal'.")
     return None if val is None else val.with_class_names(train.class_names)
 

@@ -61,9 +61,13 @@ class Fit:
 
     def load(self, data: ImageDataset) -> LoadedPhotos:
         """Decode the photos of a dataset."""
-        with progress_bar("decoding", len(data), is_shown=self.verbose) as advance:
-            size, resize = self.config.image_size, self.config.resize
-            return load_photos(data, image_size=size, resize=resize, on_error=self.on_error, on_photo=advance)
+        return load_fitted(self.config, data, on_error=self.on_error, verbose=self.verbose)
+
+
+def load_fitted(config: BackboneConfig, data: ImageDataset, *, on_error: str, verbose: bool) -> LoadedPhotos:
+    """Decode the photos of a dataset as a network takes them, with progress where it is wanted."""
+    with progress_bar("decoding", len(data), is_shown=verbose) as advance:
+        return load_photos(data, image_size=config.image_size, resize=config.resize, on_error=on_error, on_photo=advance)
 
 
 @attrs.frozen(kw_only=True)

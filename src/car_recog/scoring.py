@@ -10,15 +10,14 @@ import numpy as np
 from car_recog.data.images import Photo
 from car_recog.data.pair_loading import LoadedPairs, load_pairs
 from car_recog.data.pairs import PairDataset
-from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
+from car_recog.data.pipeline import LoadedPhotos, as_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError
 from car_recog.evaluation.pair_calibration import PairCalibration, calibrate_pairs
 from car_recog.evaluation.report import Background
 from car_recog.evaluation.verification import VerificationReport, verification_report
 from car_recog.prediction import answer, sources
-from car_recog.progress import progress_bar
-from car_recog.runs import FEATURE_BATCH, kept_answers, label_photos, photo_features
+from car_recog.runs import FEATURE_BATCH, kept_answers, label_photos, load_fitted, photo_features
 from car_recog.training.callbacks import CollapseWarning
 from car_recog.verifier_card import describe_calibration, describe_verifier
 from car_recog.verifier_fitting import FittedVerifier
@@ -27,14 +26,14 @@ from car_recog.verifier_fitting import FittedVerifier
 def embed(fitted: FittedVerifier, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
     """Embed photos; see `SiameseVerifier.embed`."""
     if isinstance(photos, ImageDataset):
-        return _embed_loaded(fitted, _load(fitted, photos, on_error="raise", verbose=False))
+        return _embed_loaded(fitted, load_fitted(fitted.config, photos, on_error="raise", verbose=False))
     size, resize = fitted.config.image_size, fitted.config.resize
     return answer(fitted.embedder.model, photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=size, resize=resize))
 
 
 def score_pairs(fitted: FittedVerifier, pairs: PairDataset, *, verbose: bool) -> tuple[LoadedPairs, np.ndarray]:
     """Score the pairs whose photos can both be decoded, each distinct photo embedded once."""
-    loaded = load_pairs(pairs, lambda images: _load(fitted, images, on_error="skip", verbose=verbose))
+    loaded = load_pairs(pairs, lambda images: load_fitted(fitted.config, images, on_error="skip", verbose=verbose))
     embeddings = _embed_loaded(fitted, loaded.photos)
     return loaded, fitted.embedder.score(embeddings[loaded.first], embeddings[loaded.second])
 
@@ -47,12 +46,6 @@ def calibrate_after_training(fitted: FittedVerifier, pairs: PairDataset, *, verb
     except DataError as error:
         warnings.warn(f"No threshold was stored. {error}", CollapseWarning, stacklevel=3)
         return None
-
-
-def _load(fitted: FittedVerifier, photos: ImageDataset, *, on_error: str, verbose: bool) -> LoadedPhotos:
-    with progress_bar("decoding", len(photos), is_shown=verbose) as advance:
-        size, resize = fitted.config.image_size, fitted.config.resize
-        return load_photos(photos, image_size=size, resize=resize, on_error=on_error, on_photo=advance)
 
 
 def _embed_loaded(fitted: FittedVerifier, photos: LoadedPhotos) -> np.ndarray:

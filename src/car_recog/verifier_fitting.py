@@ -17,6 +17,7 @@ from car_recog.embedder import Embedder, EmbedderConfig, build_embedder
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.operating_points import equal_error_rate
 from car_recog.losses.named import loss_name, metric_loss, pair_loss
+from car_recog.prediction import answer
 from car_recog.runs import FEATURE_BATCH, Fit, Trainee, photo_features, run_phases, seeded, training_facts
 from car_recog.training.freezing import freeze
 from car_recog.training.history import History
@@ -54,7 +55,7 @@ def fit_pairs(fit: Fit, config: EmbedderConfig, train: PairDataset, val: PairDat
     if len(set(train.is_genuine.tolist())) < 2:
         raise DataError("Training on pairs needs genuine and impostor pairs; all of these are of one kind.")
     fit.check(has_validation=val is not None)
-    if any(phase.augmentation.get("mixup") for phase in fit.recipe.phases):
+    if fit.recipe.is_mixing:
         raise OptionError("Pairs cannot be mixed: leave mixup out of the augmentation.")
     start = time.perf_counter()
     keep_freed_memory()
@@ -79,7 +80,7 @@ def fit_identities(
             f"{len(train)} photos of {(counts > 0).sum()} identities, {counts.max()} of one at most."
         )
     fit.check(has_validation=val is not None)
-    if any(phase.augmentation.get("mixup") for phase in fit.recipe.phases):
+    if fit.recipe.is_mixing:
         raise OptionError("Metric learning cannot mix photos of different cars: leave mixup out of the augmentation.")
     start = time.perf_counter()
     keep_freed_memory()
@@ -152,7 +153,7 @@ def _run_identities(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, photo
         loss=loss,
         metric=recall_at_1,
         chance=(per_identity - 1) / max(batch_size - 1, 1),
-        judges=[] if judged is None else [JudgePairs(embedder.plain, judged)],
+        judges=[] if judged is None else [JudgePairs(embedder, judged)],
         monitor="val_eer",
         callbacks=fit.callbacks,
         has_progress=fit.verbose,
@@ -165,19 +166,19 @@ class JudgePairs(keras.callbacks.Callback):  # type: ignore[misc]
     """Adds the equal error rate on validation pairs to the row of each epoch, as `val_eer`.
 
     Args:
-        embedder: From photos to embeddings; shares weights with what is trained.
+        embedder: The network; shares weights with what is trained.
         pairs: The pairs.
     """
 
-    def __init__(self, embedder: keras.Model, pairs: LoadedPairs) -> None:
+    def __init__(self, embedder: Embedder, pairs: LoadedPairs) -> None:
         super().__init__()
         self._embedder, self._pairs = embedder, pairs
 
     def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
         pairs = self._pairs
-        embeddings = np.concatenate([self._embedder.predict_on_batch(chunk) for chunk in pairs.photos.chunks(FEATURE_BATCH)])
+        embeddings = answer(self._embedder.plain, pairs.photos.chunks(FEATURE_BATCH))
         if logs is not None and np.isfinite(embeddings).all():
-            scores = (embeddings[pairs.first] * embeddings[pairs.second]).sum(axis=1)
+            scores = self._embedder.score(embeddings[pairs.first], embeddings[pairs.second])
             logs["val_eer"] = equal_error_rate(scores, pairs.is_genuine).eer
 
 

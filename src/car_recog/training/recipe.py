@@ -159,6 +159,11 @@ class Recipe:
         if self.averaging is not None and self.patience is not None:
             raise OptionError("A recipe takes averaging or patience, not both: the best epoch is chosen by weights that are not kept.")
 
+    @property
+    def is_mixing(self) -> bool:
+        """Whether a phase blends photos with each other."""
+        return any(phase.augmentation.get("mixup") for phase in self.phases)
+
     def with_phases(self, **changes: Any) -> "Recipe":
         """Change fields of all phases, for instance the length: `recipe.with_phases(photos_seen=None, epochs=3)`."""
         return attrs.evolve(self, phases=[attrs.evolve(phase, **changes) for phase in self.phases])
