@@ -19,6 +19,7 @@ from car_recog.storage import file_sha256
 
 CONFIG = NetworkConfig(backbone="tiny_cnn", image_size=(32, 32))
 CLASSES = ["door", "wheel"]
+N_FEATURES = 96  # of the tiny network
 FACTS = TrainingFacts(
     date="2026-11-21",
     versions={"keras": "3.15.1"},
@@ -42,8 +43,11 @@ def network(config: NetworkConfig = CONFIG) -> keras.Model:
 def bundle(tmp_path: Path) -> Path:
     folder = tmp_path / "bundle"
     plain = {"network": CONFIG.to_dict(), "training": attrs.asdict(FACTS)}
-    config = {"kind": "CarClassifier", "class_names": CLASSES, "loss": "focal", **plain}
-    write_bundle(folder, config=config, model=network(), card="# A card\n")
+    classes = {"names": list(CLASSES), "levels": [], "facts": [[], []]}
+    config = {"kind": "CarClassifier", "trained": classes, "known": classes, "calibrations": [], "loss": "focal", "evaluation": None}
+    means = np.eye(2, N_FEATURES, dtype=np.float32)
+    arrays = {"trained_means": means, "known_means": means}
+    write_bundle(folder, config=config | plain, model=network(), card="# A card\n", arrays=arrays)
     return folder
 
 
@@ -60,7 +64,7 @@ def change_config(folder: Path, **changes: object) -> None:
 
 
 def mend_checksums(folder: Path) -> None:
-    sums = {name: file_sha256(folder / name) for name in ("config.json", "model.weights.h5")}
+    sums = {path.name: file_sha256(path) for path in folder.iterdir() if path.suffix in (".h5", ".npy") or path.name == "config.json"}
     (folder / "checksums.json").write_text(json.dumps(sums))
 
 
@@ -101,9 +105,12 @@ def test_another_kind_is_refused(bundle: Path) -> None:
     [
         ({"format": 99}, "has the format version 99; this version of car-recog reads 1. Update car-recog"),
         ({"training": {"surprise": 1}}, "makes no sense: .*surprise"),
-        ({"class_names": ["door"]}, "expected 2 to 100000 class names"),
-        ({"class_names": ["door", 3]}, "expected 2 to 100000 class names"),
-        ({"class_names": ["door", "wheel", "hood"]}, "numbers; the network of its configuration needs"),
+        ({"trained": {"names": ["door"]}}, "expected 2 to 100000 different class names"),
+        ({"known": {"names": ["door", 3]}}, "expected 2 to 100000 different class names"),
+        ({"known": {"names": ["door", "door"]}}, "expected 2 to 100000 different class names"),
+        ({"trained": {"facts": [["vw"], []]}}, "expected the facts of each class at each level"),
+        ({"trained": {"names": ["door", "wheel", "hood"], "facts": [[]] * 3}}, "numbers; the network of its configuration needs"),
+        ({"calibrations": [{"temperature": 1.0}]}, "makes no sense"),
         ({"network": {"image_size": [2**30, 2**30]}}, "makes no sense: image_size must be two integers"),
         ({"network": {"head": "leen"}}, "makes no sense: Unknown head"),
         ({"network": {"surprise": 1}}, "makes no sense: .*surprise"),
@@ -208,6 +215,29 @@ def test_weights_of_another_network_of_the_same_size_are_refused(bundle: Path) -
     mend_checksums(bundle)
 
     with pytest.raises(BundleError, match="does not fit the network of its configuration"):
+        CarClassifier.load(bundle)
+
+
+@pytest.mark.parametrize(
+    ("means", "message"),
+    [
+        (np.zeros((2, 7), np.float32), r"holds float32 of shape \(2, 7\)"),
+        (np.zeros((2, N_FEATURES), np.float64), "holds float64"),
+        (np.array([[{}] * N_FEATURES] * 2), "is damaged"),
+    ],
+)
+def test_means_that_do_not_fit_are_refused(bundle: Path, means: np.ndarray, message: str) -> None:
+    np.save(bundle / "known_means.npy", means)
+    mend_checksums(bundle)
+
+    with pytest.raises(BundleError, match=message):
+        CarClassifier.load(bundle)
+
+
+def test_changed_means_are_found(bundle: Path) -> None:
+    np.save(bundle / "known_means.npy", np.zeros((2, N_FEATURES), np.float32))
+
+    with pytest.raises(BundleError, match=r"known_means.npy' is missing or damaged: its checksum"):
         CarClassifier.load(bundle)
 
 

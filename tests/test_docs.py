@@ -12,7 +12,7 @@ from car_recog.training import presets
 
 ROOT = Path(__file__).parents[1]
 NAMES = ("index", "first-steps", "compcars", "training", "evaluation", "losses", "backbones")
-NAMES += ("verification", "choosing-a-threshold", "galleries")
+NAMES += ("calibration", "enrolment", "explanation", "five-models", "verification", "choosing-a-threshold", "galleries")
 PAGES = ["README.md", *(f"docs/{name}.md" for name in NAMES)]
 SMALL = '"tiny_cnn", weights=None, image_size=(32, 32)'
 STAND_INS = {
@@ -20,6 +20,8 @@ STAND_INS = {
     'backbone="resnet50"': SMALL,
     'SiameseVerifier.paper("resnet50", loss="focal")': f'SiameseVerifier({SMALL}, loss="focal")',
     '.paper("resnet50", loss="focal").fit': '("tiny_cnn", weights=None, head="paper", loss="focal", image_size=(32, 32)).fit',
+    "val, precision=0.9)": "val, coverage=0.9)",
+    "ladder()": "ladder(None, (32, 32))[:2]",
     'check_backbone("street_net")': 'check_backbone("tiny_cnn")',
 }
 

@@ -29,6 +29,11 @@ def test_the_paper_head_is_the_one_of_the_paper() -> None:
     assert norm.trainable
 
 
+def test_the_ladder_has_one_hidden_layer_and_its_lower_rungs_none() -> None:
+    assert layers(classification_head("ladder", n_features=8, n_classes=4)) == ["Dense", "Dense"]
+    assert layers(classification_head((), n_features=8, n_classes=4)) == ["Dense"]
+
+
 @pytest.mark.parametrize(("head", "widths"), [("brands", [2048, 1024]), ((30, 20, 10), [30, 20, 10])])
 def test_a_head_of_widths_repeats_dense_norm_relu_dropout(head: str | tuple[int, ...], widths: list[int]) -> None:
     built = classification_head(head, n_features=6, n_classes=4)
@@ -50,9 +55,9 @@ def test_pooling_is_the_mean_over_places() -> None:
     ("head", "message"),
     [
         ("leen", r"Unknown head: 'leen'\. Did you mean 'lean'\?"),
-        ((), r"takes 1 to 8 integers from 1 to 16384; got \[\]"),
-        ((10, 2**36), "takes 1 to 8 integers from 1 to 16384"),
-        ((0.5,), "takes 1 to 8 integers"),
+        ((8,) * 9, "takes 8 integers at most"),
+        ((10, 2**36), "takes 8 integers at most, from 1 to 16384"),
+        ((0.5,), "takes 8 integers at most"),
     ],
 )
 def test_a_head_that_makes_no_sense_raises(head: str | tuple[int, ...], message: str) -> None:

@@ -12,9 +12,11 @@ import car_recog
 SOURCE = Path(car_recog.__file__).parent
 
 GROUND = {"_version", "errors", "packs", "plugins", "progress", "storage"}
-ROOMS = {"backbones", "bundle", "card", "data", "embeddings", "evaluation", "heads", "losses", "search", "training"}
+ROOMS = {"backbones", "bundle", "card", "data", "embeddings", "evaluation", "explain", "heads", "losses", "search", "training"}
 RESIDENTS = {"classifier", "embedder", "fitting", "loading", "network", "prediction", "runs", "scoring", "testing"}
+RESIDENTS |= {"answering", "calibrating", "classifier_bundle", "known_classes", "selection", "comparison", "ladder"}
 RESIDENTS |= {"gallery", "gallery_folder", "gallery_index", "gallery_photos"}
+RESIDENTS |= {"explanations", "shortcuts"}
 RESIDENTS |= {"verifier", "verifier_bundle", "verifier_card", "verifier_fitting"}
 DOORS = {"cli"}
 

@@ -20,6 +20,7 @@ class Absent:
 sys.meta_path.insert(0, Absent())
 import numpy as np
 from car_recog import ImageDataset, PairDataset, PartClassifier, Phase, Recipe, SiameseVerifier
+from car_recog.explain import gradient
 
 rng = np.random.default_rng(0)
 photos = rng.integers(0, 120, (32, 32, 32, 3))
@@ -35,6 +36,8 @@ clf = PartClassifier("tiny_cnn", weights=None, loss="focal", image_size=(32, 32)
 history = clf.fit(data, data, recipe=recipe, run_folder=sys.argv[1], verbose=False)
 clf = PartClassifier.load(sys.argv[1] + "/bundle")
 print(clf.evaluate(data).accuracy, len(history), clf.embed(photos[:2].astype("uint8")).shape)
+cubes = gradient(photos[:1] / 255, lambda x: x**3)
+print(np.allclose(cubes, 3 * (photos[:1] / 255) ** 2, atol=1e-5), 0 < clf.explain(data.images[0]).heatmap.max() <= 1)
 
 pairs = PairDataset.sample(data, n_pairs=100)
 cars = Phase(epochs=6, batch_size=16, learning_rate=3e-3, augmentation={"flip": 0.5})
@@ -45,6 +48,7 @@ for train, phase in ((data, cars), (pairs, head)):
     ver.save(sys.argv[1] + "/verifier")
     ver = SiameseVerifier.load(sys.argv[1] + "/verifier")
     print(ver.score(pairs).shape, ver.evaluate(pairs, verbose=False).eer < 0.5, ver.threshold is not None)
+    print(all(0 < one.heatmap.max() <= 1 for one in ver.explain(*data.images[:3:2])))
 """
 
 
@@ -56,4 +60,4 @@ def test_arrays_train_on_jax_without_tensorflow(tmp_path: Path) -> None:
     done = subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
 
     assert done.returncode == 0, done.stderr
-    assert done.stdout.splitlines() == ["1.0 14 (2, 96)", *["(100,) True True"] * 2]
+    assert done.stdout.splitlines() == ["1.0 14 (2, 96)", "True True", *["(100,) True True", "True"] * 2]

@@ -11,23 +11,31 @@ from car_recog._version import __version__
 if TYPE_CHECKING:
     from car_recog.backbones.registry import BackboneSpec, get_backbone, list_backbones, register_backbone
     from car_recog.classifier import CarClassifier, PartClassifier
+    from car_recog.comparison import Candidate, Comparison, compare
     from car_recog.data.checks import DataReport, Finding
     from car_recog.data.compcars import PART_NAMES, CompCarsDataset
+    from car_recog.data.crop import get_cropper, list_croppers, register_cropper
     from car_recog.data.folders import FolderDataset
     from car_recog.data.pair_checks import PairReport
     from car_recog.data.pair_sampling import same_attributes
     from car_recog.data.pairs import Pair, PairDataset
     from car_recog.data.samples import ImageDataset, Sample
     from car_recog.errors import CarRecogError
+    from car_recog.evaluation.class_calibration import ClassCalibration
     from car_recog.evaluation.classification import ClassificationReport
     from car_recog.evaluation.operating_points import OperatingPoint, equal_error_rate, point_at_far, roc
     from car_recog.evaluation.pair_calibration import PairCalibration
     from car_recog.evaluation.retrieval import RetrievalReport
+    from car_recog.evaluation.shortcuts import ShortcutReport
     from car_recog.evaluation.verification import VerificationReport
     from car_recog.evaluation.verification_comparison import compare_verifiers
+    from car_recog.explain import Explanation
     from car_recog.gallery import Gallery, Match, SearchResult
+    from car_recog.ladder import ladder
     from car_recog.losses.focal import FocalLoss
-    from car_recog.prediction import Prediction, Verification
+    from car_recog.prediction import Level, Prediction, Verification
+    from car_recog.selection import filter_photos
+    from car_recog.shortcuts import shortcut_test
     from car_recog.training.history import History
     from car_recog.training.presets import get_recipe
     from car_recog.training.recipe import Phase, Recipe
@@ -40,12 +48,16 @@ _HOMES = {
     "register_backbone": "backbones",
     "CarClassifier": "classifier",
     "PartClassifier": "classifier",
-    "Prediction": "prediction",
-    "Verification": "prediction",
+    "Candidate": "comparison",
+    "Comparison": "comparison",
+    "compare": "comparison",
     "DataReport": "data.checks",
     "Finding": "data.checks",
     "PART_NAMES": "data.compcars",
     "CompCarsDataset": "data.compcars",
+    "get_cropper": "data.crop",
+    "list_croppers": "data.crop",
+    "register_cropper": "data.crop",
     "FolderDataset": "data.folders",
     "PairReport": "data.pair_checks",
     "same_attributes": "data.pair_sampling",
@@ -54,6 +66,7 @@ _HOMES = {
     "ImageDataset": "data.samples",
     "Sample": "data.samples",
     "CarRecogError": "errors",
+    "ClassCalibration": "evaluation.class_calibration",
     "ClassificationReport": "evaluation.classification",
     "OperatingPoint": "evaluation.operating_points",
     "equal_error_rate": "evaluation.operating_points",
@@ -61,12 +74,20 @@ _HOMES = {
     "roc": "evaluation.operating_points",
     "PairCalibration": "evaluation.pair_calibration",
     "RetrievalReport": "evaluation.retrieval",
+    "ShortcutReport": "evaluation.shortcuts",
     "VerificationReport": "evaluation.verification",
     "compare_verifiers": "evaluation.verification_comparison",
+    "Explanation": "explain",
     "Gallery": "gallery",
     "Match": "gallery",
     "SearchResult": "gallery",
+    "ladder": "ladder",
     "FocalLoss": "losses.focal",
+    "Level": "prediction",
+    "Prediction": "prediction",
+    "Verification": "prediction",
+    "filter_photos": "selection",
+    "shortcut_test": "shortcuts",
     "History": "training.history",
     "get_recipe": "training.presets",
     "Phase": "training.recipe",
@@ -77,17 +98,22 @@ _HOMES = {
 __all__ = [
     "PART_NAMES",
     "BackboneSpec",
+    "Candidate",
     "CarClassifier",
     "CarRecogError",
+    "ClassCalibration",
     "ClassificationReport",
     "CompCarsDataset",
+    "Comparison",
     "DataReport",
+    "Explanation",
     "Finding",
     "FocalLoss",
     "FolderDataset",
     "Gallery",
     "History",
     "ImageDataset",
+    "Level",
     "Match",
     "OperatingPoint",
     "Pair",
@@ -101,19 +127,27 @@ __all__ = [
     "RetrievalReport",
     "Sample",
     "SearchResult",
+    "ShortcutReport",
     "SiameseVerifier",
     "Verification",
     "VerificationReport",
     "__version__",
+    "compare",
     "compare_verifiers",
     "equal_error_rate",
+    "filter_photos",
     "get_backbone",
+    "get_cropper",
     "get_recipe",
+    "ladder",
     "list_backbones",
+    "list_croppers",
     "point_at_far",
     "register_backbone",
+    "register_cropper",
     "roc",
     "same_attributes",
+    "shortcut_test",
 ]
 
 

@@ -1,4 +1,4 @@
-"""A saved recogniser: a folder of `config.json`, `model.weights.h5`, `checksums.json` and a model card `README.md`.
+"""A saved recogniser: a folder of `config.json`, `model.weights.h5`, `checksums.json` and a model card `README.md`; arrays as `.npy`.
 
 Nothing in it is code. Whoever loads it rebuilds the network from the registry and loads numbers into it.
 """
@@ -6,13 +6,14 @@ Nothing in it is code. Whoever loads it rebuilds the network from the registry a
 import json
 import math
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import h5py
 import keras
+import numpy as np
 
 from car_recog.errors import BundleError
 from car_recog.storage import atomic_folder, file_sha256, is_vacant
@@ -23,7 +24,9 @@ MAX_CONFIG_BYTES = 8 * 2**20
 MAX_STATE = 16
 
 
-def write_bundle(folder: Path, *, config: dict[str, Any], model: keras.Model, card: str) -> None:
+def write_bundle(
+    folder: Path, *, config: dict[str, Any], model: keras.Model, card: str, arrays: Mapping[str, np.ndarray] | None = None
+) -> None:
     """Write a bundle; an older one in its place is replaced only when the new one is whole.
 
     Raises:
@@ -35,7 +38,9 @@ def write_bundle(folder: Path, *, config: dict[str, Any], model: keras.Model, ca
         text = json.dumps({"format": FORMAT, **config}, indent=1)
         (part / CONFIG).write_text(text + "\n", "utf-8")
         model.save_weights(part / WEIGHTS)
-        sums = {name: file_sha256(part / name) for name in (CONFIG, WEIGHTS)}
+        for name, array in (arrays or {}).items():
+            np.save(part / f"{name}.npy", array, allow_pickle=False)
+        sums = {name: file_sha256(part / name) for name in (CONFIG, WEIGHTS, *(f"{name}.npy" for name in arrays or {}))}
         (part / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", "utf-8")
         (part / CARD).write_text(card, "utf-8")
 
@@ -64,6 +69,24 @@ def read_config(folder: Path, *, kind: str | None) -> dict[str, Any]:
     if kind is not None and config.get("kind") != kind:
         raise BundleError(f"'{folder}' holds a {config.get('kind')!r}, not a {kind}. Load it with that class.")
     return config
+
+
+def read_array(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Read an array of a bundle: float32 of a shape that is known beforehand.
+
+    Raises:
+        BundleError: It is missing, damaged, or of another shape.
+    """
+    path = folder / f"{name}.npy"
+    if not path.is_file() or read_json(folder / CHECKSUMS).get(path.name) != file_sha256(path):
+        raise BundleError(f"'{path}' is missing or damaged: its checksum is not the one in {CHECKSUMS}. Copy the bundle again.")
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)  # maps the file: what its header claims takes no memory
+    except (ValueError, OSError, EOFError) as error:
+        raise BundleError(f"'{path}' is damaged: {error}") from error
+    if array.shape != shape or array.dtype != np.float32:
+        raise BundleError(f"'{path}' holds {array.dtype} of shape {array.shape}; the configuration needs float32 of {shape}.")
+    return np.array(array)
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -78,6 +78,7 @@ def model_card(
     loss: str,
     training: TrainingFacts,
     evaluation: EvaluationFacts | None,
+    calibration: Mapping[str, Any] | None,
 ) -> str:
     """Word what is known of a recogniser as Markdown.
 
@@ -88,6 +89,7 @@ def model_card(
         loss: What it was trained to make small.
         training: How it came to be.
         evaluation: How good it was, where that was measured.
+        calibration: Its `ClassCalibration` as plain values, where there is one.
     """
     lines = [
         f"# {kind}: {len(class_names)} classes",
@@ -106,9 +108,11 @@ def model_card(
         "",
         _worded(evaluation) if evaluation else "It was not evaluated before it was saved.",
         "",
+        _calibrated(calibration) if calibration else "It is not calibrated: no answer is rejected.",
+        "",
         "## What it is not for",
         "",
-        "It knows its classes only: a photo of anything else is still given one of them.",
+        "It knows its classes only: a photo of anything else is still given one of them, and rejected at best.",
         "Measure it on photos of your own before you rely on it.",
     ]
     return "\n".join(lines) + "\n"
@@ -123,3 +127,11 @@ def _worded(evaluation: EvaluationFacts) -> str:
     if evaluation.ece is not None:
         figures.append(figure("calibration error", evaluation.ece, "ece"))
     return f"Last evaluation, on {evaluation.n_photos} photos: {', '.join(figures)}."
+
+
+def _calibrated(calibration: Mapping[str, Any]) -> str:
+    return (
+        f"Calibrated on {calibration['n_photos']} photos: temperature {calibration['temperature']:.3f}; {calibration['score']} below "
+        f"{calibration['threshold']:.4f} is rejected. Of those photos {calibration['accepted']:.3f} are answered, "
+        f"{calibration['accepted_accuracy']:.3f} of them rightly."
+    )

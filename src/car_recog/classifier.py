@@ -1,36 +1,36 @@
 """Which part, or which make and model, a photo shows."""
 
 import datetime
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import attrs
 import keras
-import numpy as np
 
-from car_recog.bundle import check_size, load_weights, read_config, write_bundle
-from car_recog.card import EvaluationFacts, TrainingFacts, describe, model_card
+from car_recog.answering import BATCH, Answering
+from car_recog.calibrating import calibrate_classifier
+from car_recog.card import EvaluationFacts, describe
+from car_recog.classifier_bundle import SavedClassifier, load_classifier, save_classifier
 from car_recog.data.images import Photo
-from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
+from car_recog.data.pipeline import LoadedPhotos
 from car_recog.data.samples import ImageDataset
-from car_recog.errors import BundleError, NotFittedError
+from car_recog.errors import DataError, NotFittedError
+from car_recog.evaluation.class_calibration import ClassCalibration
 from car_recog.evaluation.classification import ClassificationReport, classification_report
 from car_recog.evaluation.report import Background
+from car_recog.evaluation.temperature import softmax
 from car_recog.fitting import Fitted, fit_network
-from car_recog.losses.named import CLASSIFIER_LOSSES, classifier_loss, loss_name
-from car_recog.network import Network, NetworkConfig, build_network
-from car_recog.prediction import Prediction, answer, best_classes, softmax, sources
+from car_recog.losses.named import classifier_loss, loss_name
+from car_recog.network import NetworkConfig
+from car_recog.prediction import accepted, sources
 from car_recog.runs import Fit, fill_run_folder, label_photos, load_fitted
 from car_recog.training.history import History
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
 
-BATCH = 64
-MAX_CLASSES = 100_000
 
-
-class CarClassifier:
+class CarClassifier(Answering):
     """Tells classes of car photos apart: makes, models, parts. Trains on your own photos in one call.
 
     The constructor fixes the network; how it is trained is the recipe of `fit`.
@@ -38,7 +38,7 @@ class CarClassifier:
     Args:
         backbone: A name of `list_backbones()`.
         weights: What the backbone starts from: `"imagenet"`, None for random, or the path of a `.h5` or `.weights.h5` file.
-        head: `"lean"`, `"paper"`, `"brands"`, or widths of hidden layers.
+        head: `"lean"`, `"paper"`, `"brands"`, `"ladder"`, or widths of hidden layers.
         loss: `"cross_entropy"`, `"focal"`, or a Keras loss object on logits.
         image_size: `(height, width)` in pixels that photos are fitted to.
         normalization: `"backbone"`, what the backbone was trained with, or `"unit"`, plain [0, 1].
@@ -81,27 +81,12 @@ class CarClassifier:
         self.weights = None if weights is None else str(weights)
         self.loss = loss
         classifier_loss(loss)
-        self.class_names: tuple[str, ...] = ()
         self._state: Fitted | None = None
         self._evaluation: EvaluationFacts | None = None
 
     def __repr__(self) -> str:
         state = f"{len(self.class_names)} classes" if self._state else "not fitted"
         return f"{type(self).__name__}({self.config.backbone!r}, {state})"
-
-    @property
-    def model(self) -> keras.Model:
-        """The Keras model, from photos in [0, 255] of shape `(batch, height, width, 3)` to logits `(batch, n_classes)`."""
-        return self._network.model
-
-    @property
-    def _network(self) -> Network:
-        return self._fitted().network
-
-    def _fitted(self) -> Fitted:
-        if self._state is None:
-            raise NotFittedError(f"This {type(self).__name__} is not fitted. Call fit first, or {type(self).__name__}.load(folder).")
-        return self._state
 
     def fit(
         self,
@@ -120,7 +105,7 @@ class CarClassifier:
         Args:
             train: The photos. Their class names become the classes.
             val: Photos to measure each epoch on; their classes are matched by name.
-            recipe: `"finetune"`, `"paper"`, or a `Recipe`.
+            recipe: `"finetune"`, `"paper"`, `"brands"`, `"ecommerce"`, a name of the family `"ladder"`, or a `Recipe`.
             seed: Seed of first weights, order and augmentation.
             run_folder: Receives `photos.png`, labelled photos, before the first epoch; then `history.csv`, `history.png`, `config.json` and
                 the `bundle`. Must be new or empty.
@@ -148,33 +133,11 @@ class CarClassifier:
             verbose=verbose,
         )
         fitted, history = fit_network(fit, self.config, train, val)
-        self._state, self.class_names, self._evaluation = fitted, train.class_names, None
+        self._state, self._evaluation = fitted, None
         if fit.run_folder is not None:
             self.save(fit.run_folder / "bundle")
             fill_run_folder(fit.run_folder, self.config, fitted.facts, history)
         return history
-
-    def predict(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> list[Prediction]:
-        """Name the class of each photo.
-
-        Args:
-            photos: Paths, bytes, uint8 arrays, Pillow images, one of them alone, or a dataset.
-
-        Raises:
-            ImageDecodeError: A photo cannot be decoded.
-            NotFittedError: Nothing was trained or loaded.
-        """
-        probabilities = self.predict_proba(photos)
-        return [best_classes(source, row, self.class_names) for source, row in zip(sources(photos), probabilities, strict=True)]
-
-    def predict_proba(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
-        """Give the probability of every class: float32, shape `(n_photos, n_classes)`."""
-        return softmax(answer(self.model, self._chunks(photos)))
-
-    def embed(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
-        """Give the pooled features of each photo at unit length: float32, shape `(n_photos, dim)`."""
-        features = answer(self._network.features, self._chunks(photos))
-        return np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12))
 
     def evaluate(self, test: ImageDataset, *, verbose: bool = True) -> ClassificationReport:
         """Judge the answers on photos whose classes are known. Broken photos are left out, counted and named.
@@ -188,12 +151,13 @@ class CarClassifier:
         Raises:
             DataError: A class that this classifier does not know.
         """
-        model = self.model
-        known = test.with_class_names(self.class_names)
+        fitted = self._fitted()
+        known = test.with_class_names(fitted.known.names)
         photos = load_fitted(self.config, known, on_error="skip", verbose=verbose)
         names = sources(known)
+        answers = self._answers(photos.chunks(BATCH))
         report = classification_report(
-            softmax(answer(model, photos.chunks(BATCH))),
+            softmax(answers.logits),
             photos.labels,
             class_names=self.class_names,
             groups=[known[int(i)].group for i in photos.kept],
@@ -201,6 +165,7 @@ class CarClassifier:
             read=photos.read,
             skipped={str(path): message for path, message in photos.skipped.items()},
             background=self._background(photos),
+            is_accepted=accepted(answers.logits, answers.similarities, self.calibration),
         )
         self._evaluation = EvaluationFacts(
             n_photos=report.n_photos, accuracy=report.accuracy, macro_f1=report.macro_f1, intervals=report.intervals, ece=report.ece
@@ -223,6 +188,75 @@ class CarClassifier:
     def _loss_name(self) -> str:
         return loss_name(self.loss)
 
+    def calibrate(
+        self,
+        val: ImageDataset,
+        *,
+        precision: float | None = None,
+        coverage: float | None = None,
+        unknown: "Photo | Sequence[Photo] | ImageDataset | None" = None,
+        verbose: bool = True,
+    ) -> ClassCalibration:
+        """Make probabilities mean what they say, and choose from where on an answer is rejected.
+
+        A temperature is fitted; then a threshold is chosen by which `Prediction.rejected` is told, and one for each level of the
+        hierarchy. The classifier keeps them, and saves them with the evidence.
+
+        Args:
+            val: Photos that training never saw, with their classes. Broken ones are left out.
+            precision: Share of the answers that are not rejected which are to be right; 0.9 where `coverage` is not given either.
+            coverage: Share of photos like these that are to be answered, instead of `precision`.
+            unknown: Photos of what the classifier does not know. Where given, the way to tell them that does best is chosen.
+            verbose: Whether a terminal shows how far decoding is.
+
+        Raises:
+            DataError: A class that this classifier does not know, or a precision that no threshold reaches.
+            OptionError: Both `precision` and `coverage`, or one that makes no sense.
+
+        Source: temperature: Guo et al., ICML 2017, arXiv:1706.04599.
+        """
+        fitted = self._fitted()
+        found = calibrate_classifier(
+            fitted, self.config, val, precision=precision, coverage=coverage, unknown=unknown, verbose=verbose
+        )
+        self._state = attrs.evolve(fitted, calibrations=found)
+        return found[fitted.has_prototypes]
+
+    def enroll(
+        self, name: str, photos: "Photo | Sequence[Photo] | ImageDataset", attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """Learn a class from a few photos, without training. From then on all classes are scored by their means in the embedding.
+
+        Args:
+            name: Of the new class.
+            photos: Of the new class; one will do, several are better.
+            attributes: Its make, model and year, as far as all other classes have them.
+
+        Raises:
+            NotFittedError: `calibrate` did not run yet: scores by means would have no probabilities.
+            OptionError: The name is taken, or an attribute is missing.
+            ImageDecodeError: A photo cannot be decoded.
+        """
+        fitted = self._fitted()
+        if fitted.calibrations is None:
+            raise NotFittedError("Call calibrate first: enrolled classes are scored by their means, whose probabilities it fits.")
+        embeddings = self.embed(photos)
+        if not len(embeddings):
+            raise DataError(f"Enrolling '{name}' needs at least one photo.")
+        self._state = attrs.evolve(fitted, known=fitted.known.add(name, embeddings, attributes))
+
+    def remove(self, name: str) -> None:
+        """Forget a class, enrolled or trained; what is left is scored by means, or by the network where that is all it was trained on.
+
+        Raises:
+            NotFittedError: `calibrate` did not run yet.
+            OptionError: No such class, or only two are left.
+        """
+        fitted = self._fitted()
+        if fitted.calibrations is None:
+            raise NotFittedError("Call calibrate first: without this class the others are scored by their means.")
+        self._state = attrs.evolve(fitted, known=fitted.known.without(name))
+
     def save(self, folder: str | Path) -> None:
         """Save as a folder: configuration, weights, checksums and a model card for people.
 
@@ -230,18 +264,8 @@ class CarClassifier:
             NotFittedError: Nothing was trained or loaded.
             BundleError: The folder exists and holds something else.
         """
-        fitted, loss = self._fitted(), self._loss_name
-        kind, plain = type(self).__name__, self.config.to_dict()
-        config = {
-            "kind": kind,
-            "network": plain,
-            "class_names": list(self.class_names),
-            "loss": loss,
-            "training": attrs.asdict(fitted.facts),
-            "evaluation": self._evaluation and attrs.asdict(self._evaluation),
-        }
-        card = model_card(kind, plain, self.class_names, loss, fitted.facts, self._evaluation)
-        write_bundle(Path(folder), config=config, model=fitted.network.model, card=card)
+        saved = SavedClassifier(self.config, self._fitted(), self._loss_name, self._evaluation)
+        save_classifier(Path(folder), type(self).__name__, saved)
 
     @classmethod
     def load(cls, folder: str | Path) -> Self:
@@ -251,31 +275,10 @@ class CarClassifier:
             BundleError: Damaged or mismatching files, an unknown version, another kind, or sizes that do not fit.
             UnknownNameError: The backbone is of a plug-in that is not installed.
         """
-        path = Path(folder)
-        content = read_config(path, kind=cls.__name__)
-        try:
-            network, class_names = dict(content["network"]), tuple(content["class_names"])
-            config = NetworkConfig(**network)
-            if not 1 < len(class_names) <= MAX_CLASSES or not all(isinstance(name, str) for name in class_names):
-                raise BundleError(f"expected 2 to {MAX_CLASSES} class names")
-            arguments = {name: value for name, value in attrs.asdict(config).items() if name != "decoder_version"}
-            classifier = cls(**arguments, weights=None, loss=content["loss"] if content["loss"] in CLASSIFIER_LOSSES else "cross_entropy")
-            training = TrainingFacts(**content["training"])
-            classifier._evaluation = EvaluationFacts(**content["evaluation"]) if content.get("evaluation") else None
-        except (KeyError, TypeError, ValueError) as error:
-            raise BundleError(f"'{path}' has a configuration that makes no sense: {error}") from error
-        classifier.class_names = class_names
-        check_size(path, lambda: build_network(config, n_classes=len(class_names), weights=None).model)
-        built = build_network(config, n_classes=len(class_names), weights=None)
-        load_weights(path, built.model)
-        classifier._state = Fitted(built, training)
+        saved = load_classifier(Path(folder), cls.__name__)
+        classifier = cls(saved.config.backbone, weights=None, loss=saved.loss)
+        classifier.config, classifier._state, classifier._evaluation = saved.config, saved.fitted, saved.evaluation
         return classifier
-
-    def _chunks(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> Iterator[np.ndarray]:
-        size, resize = self.config.image_size, self.config.resize
-        if isinstance(photos, ImageDataset):
-            return load_photos(photos, image_size=size, resize=resize, on_error="raise").chunks(BATCH)
-        return photo_chunks(as_photos(photos), BATCH, image_size=size, resize=resize)
 
 
 class PartClassifier(CarClassifier):

@@ -11,7 +11,9 @@ from car_recog.data.augment import Changes
 from car_recog.data.pipeline import Batches, LoadedPhotos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
+from car_recog.evaluation.class_calibration import ClassCalibration
 from car_recog.evaluation.sheets import Tile, save_sheet
+from car_recog.known_classes import KnownClasses, know
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.runs import FEATURE_BATCH, Fit, Trainee, draw, label_photos, photo_features, run_phases, seeded, training_facts
@@ -22,6 +24,11 @@ from car_recog.training.loop import Task, class_weights
 from car_recog.training.memory import keep_freed_memory
 from car_recog.training.recipe import Phase
 
+# Means of classes need no more photos than this of each, and of all together about that many.
+MEAN_PHOTOS = 100
+_LEAST_MEAN_PHOTOS = 5
+_ALL_MEAN_PHOTOS = 5_000
+
 
 @attrs.frozen
 class Fitted:
@@ -29,15 +36,31 @@ class Fitted:
 
     Args:
         network: The network.
+        trained: The classes of its logits.
+        known: The classes that it answers with now: others where some were enrolled or removed.
         facts: The facts of the training, for configuration and model card.
         history: The epochs; None where it was loaded.
         labelled: A few photos of the training with their classes; none where it was loaded.
+        calibrations: Of the network's logits, and of the similarities to the means of classes.
     """
 
     network: Network
+    trained: KnownClasses
+    known: KnownClasses
     facts: TrainingFacts
     history: History | None = None
     labelled: tuple[Tile, ...] = ()
+    calibrations: tuple[ClassCalibration, ClassCalibration] | None = None
+
+    @property
+    def has_prototypes(self) -> bool:
+        """Whether classes were enrolled or removed, so that all are scored by their means."""
+        return self.known.names != self.trained.names
+
+    @property
+    def calibration_in_use(self) -> ClassCalibration | None:
+        """The calibration of the way of answering in use."""
+        return self.calibrations[self.has_prototypes] if self.calibrations else None
 
 
 def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: ImageDataset | None) -> tuple[Fitted, History]:
@@ -56,8 +79,22 @@ def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: Image
             sheet = fit.run_folder / "photos.png"
             draw(lambda: save_sheet(labelled, sheet), sheet)
         history = _train(fit, network, loss, photos, validation)
+    known = _known(network, train, photos, seed=fit.seed)
     facts = training_facts(fit, photos, validation, history, time.perf_counter() - start, class_counts=train.class_counts())
-    return Fitted(network, facts, history, labelled), history
+    return Fitted(network, known, known, facts, history, labelled), history
+
+
+def _known(network: Network, train: ImageDataset, photos: LoadedPhotos, *, seed: int) -> KnownClasses:
+    """Place the classes in the embedding, by so many photos of each that the time is bounded."""
+    most = min(MEAN_PHOTOS, max(_LEAST_MEAN_PHOTOS, _ALL_MEAN_PHOTOS // len(train.class_names)))
+    order = np.random.default_rng(seed).permutation(len(photos))
+    order = order[np.argsort(photos.labels[order], kind="stable")]
+    labels = photos.labels[order]
+    rank = np.arange(len(labels)) - np.searchsorted(labels, labels)
+    places = np.sort(order[rank < most])
+    chunks = (photos.read(places[start : start + FEATURE_BATCH]) for start in range(0, len(places), FEATURE_BATCH))
+    features = np.concatenate([network.features.predict_on_batch(chunk) for chunk in chunks])
+    return know(train, features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12), photos.labels[places])
 
 
 def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None, *, is_one_hot: bool) -> ImageDataset | None:

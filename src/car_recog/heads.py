@@ -9,9 +9,9 @@ from keras import ops
 from car_recog.errors import OptionError, suggestion
 
 HeadSpec: TypeAlias = "str | Sequence[int]"
-"""`"lean"`, `"paper"`, `"brands"`, or the widths of hidden layers."""
+"""`"lean"`, `"paper"`, `"brands"`, `"ladder"`, or the widths of hidden layers."""
 
-HEADS = ("lean", "paper", "brands")
+HEADS = ("lean", "paper", "brands", "ladder")
 LEAN_DROPOUT = 0.2
 PAPER_L2 = 1e-4
 MAX_WIDTH = 16_384
@@ -31,8 +31,8 @@ def check_head(head: HeadSpec) -> None:
     if isinstance(head, str):
         if head not in HEADS:
             raise OptionError(f"Unknown head: '{head}'.{suggestion(head, HEADS)} Heads are {', '.join(HEADS)}, or a sequence of widths.")
-    elif not 0 < len(head) <= MAX_LAYERS or not all(isinstance(width, int) and 0 < width <= MAX_WIDTH for width in head):
-        raise OptionError(f"A head of widths takes 1 to {MAX_LAYERS} integers from 1 to {MAX_WIDTH}; got {list(head)}.")
+    elif len(head) > MAX_LAYERS or not all(isinstance(width, int) and 0 < width <= MAX_WIDTH for width in head):
+        raise OptionError(f"A head of widths takes {MAX_LAYERS} integers at most, from 1 to {MAX_WIDTH}; got {list(head)}.")
 
 
 def pool(feature_map: keras.KerasTensor, pooling: str = "average") -> keras.KerasTensor:
@@ -71,7 +71,8 @@ def classification_head(head: HeadSpec, *, n_features: int, n_classes: int) -> k
 
     `"lean"` is dropout 0.2 and one dense layer. `"paper"` is dropout 0.5, dense 512 with ReLU and L2, batch normalisation and a
     dense layer; the paper gives no strength of L2, 1e-4 is our choice. `"brands"` is twice dense, batch normalisation, ReLU and
-    dropout 0.3 with widths 2048 and 1024, and a dense layer; a sequence of widths is built alike.
+    dropout 0.3 with widths 2048 and 1024, and a dense layer; a sequence of widths is built alike, and an empty one is a dense layer
+    alone. `"ladder"` is dense 512 with ReLU and a dense layer.
 
     Args:
         head: Which one.
@@ -90,6 +91,8 @@ def classification_head(head: HeadSpec, *, n_features: int, n_classes: int) -> k
         x = keras.layers.Dropout(0.5)(x)
         x = keras.layers.Dense(512, activation="relu", kernel_regularizer=keras.regularizers.L2(PAPER_L2))(x)
         x = keras.layers.BatchNormalization()(x)
+    elif head == "ladder":
+        x = keras.layers.Dense(512, activation="relu")(x)
     else:
         for width in (2048, 1024) if head == "brands" else head:
             x = keras.layers.BatchNormalization()(keras.layers.Dense(int(width))(x))

@@ -100,6 +100,7 @@ class Network:
     Args:
         model: From photos in [0, 255], `(batch, height, width, 3)`, to logits `(batch, n_classes)`.
         features: From photos to pooled features `(batch, n_features)`.
+        both: From photos to logits and pooled features.
         head: From pooled features to logits.
         stages: The layers of the backbone, in stages.
         has_lean_head: Whether the logits follow from the features by one dense layer.
@@ -107,6 +108,7 @@ class Network:
 
     model: keras.Model
     features: keras.Model
+    both: keras.Model
     head: keras.Model
     stages: list[list[keras.layers.Layer]]
     has_lean_head: bool
@@ -123,9 +125,11 @@ def build_network(config: NetworkConfig, *, n_classes: int, weights: str | None)
     backbone, layers = config.build_backbone(weights)
     pooled = pool(backbone.output)
     head = classification_head(config.head, n_features=int(pooled.shape[-1]), n_classes=n_classes)
+    logits = head(pooled)
     return Network(
-        model=keras.Model(backbone.input, head(pooled), name="classifier"),
+        model=keras.Model(backbone.input, logits, name="classifier"),
         features=keras.Model(backbone.input, pooled, name="features"),
+        both=keras.Model(backbone.input, [logits, pooled], name="answers"),
         head=head,
         stages=layers,
         has_lean_head=config.head == "lean",

@@ -10,9 +10,32 @@ import numpy as np
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import as_photos
 from car_recog.data.samples import ImageDataset
+from car_recog.evaluation.class_calibration import ClassCalibration
+from car_recog.evaluation.hierarchy import walk
+from car_recog.evaluation.outliers import outlier_scores
 from car_recog.evaluation.pair_calibration import PairCalibration
+from car_recog.evaluation.temperature import softmax
+from car_recog.known_classes import KnownClasses
 
 TOP = 5
+
+
+@attrs.frozen
+class Level:
+    """What is said of a photo at one level of a hierarchy, such as the make.
+
+    Args:
+        name: The level: make, model or year.
+        value: What is answered there.
+        probability: Its probability: that of all classes below it.
+        is_sure: Whether that is enough for the precision that was calibrated for, here and at the levels above; None without a
+            calibration.
+    """
+
+    name: str
+    value: str
+    probability: float
+    is_sure: bool | None
 
 
 @attrs.frozen
@@ -24,12 +47,16 @@ class Prediction:
         class_name: The most probable class.
         probability: Its probability, in [0, 1].
         top: The most probable classes with their probabilities, five at most, best first.
+        rejected: Whether the photo is too strange, or the answer too unsure, to be relied on; None without a calibration.
+        hierarchy: Make, model and year as far as the classes have them: at each level the most probable answer below the one before.
     """
 
     source: str
     class_name: str
     probability: float
     top: tuple[tuple[str, float], ...]
+    rejected: bool | None = None
+    hierarchy: tuple[Level, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
@@ -66,23 +93,55 @@ def verdict(score: float, calibration: PairCalibration | None) -> Verification:
     )
 
 
-def best_classes(source: str, probabilities: np.ndarray, class_names: Sequence[str]) -> Prediction:
-    """Make the answer for one photo from its probabilities, shape `(n_classes,)`."""
-    best = np.argsort(-probabilities, kind="stable")[:TOP]
-    top = tuple((class_names[i], float(probabilities[i])) for i in best)
-    return Prediction(source, *top[0], top)
+def predictions(
+    names: Sequence[str], logits: np.ndarray, similarities: np.ndarray, known: KnownClasses, calibration: ClassCalibration | None
+) -> list[Prediction]:
+    """Say what the answers for photos mean.
+
+    Args:
+        names: What each photo is called.
+        logits: Calibrated, shape `(n, n_classes)`.
+        similarities: Cosines to the means of the classes, of the same shape.
+        known: The classes.
+        calibration: What the logits were calibrated by.
+    """
+    probabilities = softmax(logits)
+    is_accepted = accepted(logits, similarities, calibration)
+    rejected: Sequence[bool | None] = [None] * len(names) if is_accepted is None else (~is_accepted).tolist()
+    levels = _levels(probabilities, known, calibration)
+    best = np.argsort(-probabilities, axis=1, kind="stable")[:, :TOP]
+    tops = [tuple((known.names[i], float(row[i])) for i in places) for row, places in zip(probabilities, best, strict=True)]
+    return [Prediction(name, *top[0], top, no, level) for name, top, no, level in zip(names, tops, rejected, levels, strict=True)]
+
+
+def accepted(logits: np.ndarray, similarities: np.ndarray, calibration: ClassCalibration | None) -> np.ndarray | None:
+    """Tell which answers are not rejected: bool, shape `(n,)`; None without a calibration. For the arguments see `predictions`."""
+    if calibration is None:
+        return None
+    return np.asarray(outlier_scores(logits, similarities)[calibration.score] >= calibration.threshold)
+
+
+def _levels(probabilities: np.ndarray, known: KnownClasses, calibration: ClassCalibration | None) -> list[tuple[Level, ...]]:
+    if not known.levels:
+        return [()] * len(probabilities)
+    choices, shares = walk(probabilities, known.level_labels)
+    is_sure: np.ndarray | None = None
+    if calibration is not None:
+        is_sure = np.logical_and.accumulate(shares >= np.array(calibration.level_thresholds), axis=1)
+    nodes = known.nodes
+    return [
+        tuple(
+            Level(name, nodes[depth][choice[depth]][depth], float(share[depth]), None if is_sure is None else bool(is_sure[i, depth]))
+            for depth, name in enumerate(known.levels)
+        )
+        for i, (choice, share) in enumerate(zip(choices, shares, strict=True))
+    ]
 
 
 def answer(model: keras.Model, chunks: Iterable[np.ndarray]) -> np.ndarray:
     """Run a model over chunks of photos."""
     answers = [model.predict_on_batch(chunk) for chunk in chunks]
     return np.concatenate(answers).astype(np.float32) if answers else np.zeros((0, int(model.output.shape[-1])), np.float32)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """Turn logits into probabilities, both of shape `(n, n_classes)`."""
-    shifted = np.exp(logits - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    return np.asarray(shifted / shifted.sum(axis=1, keepdims=True))
 
 
 def sources(photos: "Photo | Sequence[Photo] | ImageDataset") -> list[str]:

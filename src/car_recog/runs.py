@@ -52,8 +52,9 @@ class Fit:
     def check(self, *, has_validation: bool) -> None:
         """Raise for whatever of recipe and folder would only show after the first epoch."""
         recipe = self.recipe
-        if recipe.patience and not has_validation:
-            raise OptionError(f"The recipe '{recipe.name}' stops early (patience={recipe.patience}): give validation data to fit.")
+        if recipe.needs_validation and not has_validation:
+            reason = f"stops early (patience={recipe.patience})" if recipe.patience else "lowers its rate on a plateau"
+            raise OptionError(f"The recipe '{recipe.name}' {reason}: give validation data to fit.")
         for phase in recipe.phases:
             Augmentation(self.config.image_size, phase.augmentation)
         if self.run_folder is not None and not is_vacant(self.run_folder):

@@ -15,6 +15,8 @@ from car_recog.embeddings import weights_digest
 from car_recog.errors import NotFittedError, OptionError
 from car_recog.evaluation.pair_calibration import PairCalibration, calibrate_pairs
 from car_recog.evaluation.verification import VerificationReport
+from car_recog.explain import Explanation
+from car_recog.explanations import explain_pair
 from car_recog.losses.named import loss_name, pair_loss
 from car_recog.prediction import Verification, verdict
 from car_recog.runs import Fit, fill_run_folder
@@ -153,8 +155,7 @@ class SiameseVerifier:
             val: Pairs to measure each epoch on; or photos of identities, of which all genuine pairs are taken and as many impostors. The
                 threshold of the equal error rate on them is kept.
             recipe: `"finetune"`, for pairs also `"paper"`, or a `Recipe`.
-            objective: Of metric learning: `"supervised_contrastive"`, `"multi_similarity"`, or a Keras loss object on embeddings and
-                identities. None takes the first.
+            objective: Of metric learning: `"supervised_contrastive"` (None), `"multi_similarity"`, or a Keras loss on embeddings and ids.
             seed: Seed of first weights, order and augmentation.
             run_folder: Receives `history.csv`, `history.png`, `config.json` and the `bundle`. Must be new or empty.
             callbacks: Keras callbacks, used in every phase.
@@ -226,6 +227,10 @@ class SiameseVerifier:
         first, second = self.embed([a, b])
         return verdict(float(self.score_embeddings(first[None], second[None])[0]), self.calibration)
 
+    def explain(self, a: Photo, b: Photo) -> tuple[Explanation, Explanation]:
+        """Show which places of two photos make them alike, by Grad-CAM on both; for errors see `embed`."""
+        return explain_pair(self, a, b)
+
     def calibrate(
         self,
         pairs: PairDataset,
@@ -259,11 +264,8 @@ class SiameseVerifier:
         """Judge the scores, and the verdicts at the stored threshold, on pairs. Pairs of broken photos are left out and counted.
 
         Args:
-            pairs: The pairs, of cars that neither training nor calibration has seen.
+            pairs: The pairs, of cars that neither training nor calibration has seen; one kind missing is a DataError.
             verbose: Whether a terminal shows how far decoding is.
-
-        Raises:
-            DataError: One kind of pair is missing.
         """
         loaded, scores = score_pairs(self._fitted(), pairs, verbose=verbose)
         report = report_pairs(self._fitted(), pairs, loaded, scores, self.calibration, kind=type(self).__name__)
@@ -291,7 +293,6 @@ class SiameseVerifier:
         saved = load_verifier(Path(folder), cls.__name__)
         plain = saved.fitted.config.to_dict()
         verifier = cls(**{name: value for name, value in plain.items() if name not in ("decoder_version", "head")}, weights=None)
-        verifier.loss = saved.loss
+        verifier.loss, verifier._state = saved.loss, saved.fitted
         verifier.calibration, verifier._evaluation = saved.calibration, saved.evaluation
-        verifier._state = saved.fitted
         return verifier

@@ -8,7 +8,7 @@ import pytest
 from car_recog.cli import demo
 from car_recog.data.compcars import PART_NAMES
 
-PICTURES = {"calibration.png", "confusion.png", "history.png", "per_class.png", "photos.png", "worst.png"}
+PICTURES = {"calibration.png", "confusion.png", "coverage.png", "history.png", "per_class.png", "photos.png", "worst.png"}
 LEFT = PICTURES | {"cars", "verifier", "bundle", "config.json", "history.csv", "photos", "report.html", "report.json", "report.md"}
 
 

@@ -32,7 +32,7 @@ def test_figures_are_printed(run, bundle, photos):
 def test_a_folder_for_the_report_is_filled(run, bundle, photos, tmp_path):
     done = run("evaluate", bundle, photos, "--out", tmp_path / "judged")
 
-    files = ["calibration.png", "confusion.png", "per_class.png", "photos.png", "report.html", "report.json", "report.md"]
+    files = ["calibration.png", "confusion.png", "coverage.png", "per_class.png", "photos.png", "report.html", "report.json", "report.md"]
     assert sorted(path.name for path in (tmp_path / "judged").iterdir()) == files
     assert f"{tmp_path / 'judged'} holds {', '.join(files)}.\nLook at {tmp_path / 'judged' / 'report.html'}\n" in done.out
 

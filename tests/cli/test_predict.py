@@ -76,14 +76,14 @@ def test_csv_has_columns_for_as_many_classes_as_asked_for(run, bundle, door):
     done = run("predict", bundle, door, "--format", "csv", "--top", 2)
 
     (row,) = rows_of(done.out)
-    assert list(row) == ["source", "class_name", "probability", "class_name_2", "probability_2", "error"]
+    assert list(row) == ["source", "class_name", "probability", "class_name_2", "probability_2", "rejected", "error"]
     assert (row["class_name"], row["class_name_2"], row["error"]) == ("door", "wheel", "")
 
 
 def test_more_classes_than_there_are_leave_cells_empty(run, bundle, door, broken):
     done = run("predict", bundle, door, broken, "--format", "csv", "--top", 4)
 
-    assert {len(row) for row in csv.reader(io.StringIO(done.out))} == {10}
+    assert {len(row) for row in csv.reader(io.StringIO(done.out))} == {11}
     assert [row["class_name_4"] for row in rows_of(done.out)] == ["", ""]
 
 

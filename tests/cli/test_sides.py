@@ -3,7 +3,9 @@
 import argparse
 from collections import Counter
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from car_recog.cli.options import add_data_flags
 from car_recog.cli.sides import has_official_split, read_side, read_sides
@@ -86,6 +88,24 @@ def test_a_label_pattern_reads_classes_from_file_names(photos):
     data = read_side(flags(photos, "--label-pattern", "_(?P<label>[abc])"), "all")
 
     assert data.class_counts() == {"a": 16, "b": 16, "c": 16}
+
+
+def test_flags_say_what_the_class_is_and_what_part_of_a_photo_is_used(tmp_path, capsys):
+    white = np.full((30, 40, 3), 255, np.uint8)
+    white[5:25, 10:35] = 0
+    for name in ("Audi_A4_2012_a", "Audi_A6_2012_b", "BMW_X5_1999_c", "thumb"):
+        Image.fromarray(white if name != "Audi_A4_2012_a" else np.zeros_like(white)).save(tmp_path / f"{name}.png")
+    names = ("--label-pattern", "make_model_year", "--unmatched", "skip")
+
+    data = read_side(flags(tmp_path, *names, "--label", "make", "--crop", "plain_background", "--margin", "0.2"), "all")
+
+    assert data.class_counts() == {"Audi": 2, "BMW": 1}
+    assert [sample.crop for sample in data] == [None, (5, 1, 40, 29), (5, 1, 40, 29)]
+    err = capsys.readouterr().err
+    assert "gives no label for 1 of 4 names:\n  thumb.png" in err and "1 of 3 photos have no box and stay whole" in err
+    assert read_side(flags(tmp_path, *names, "--label", "model+year"), "all").class_names == ("A4/2012", "A6/2012", "X5/1999")
+    with pytest.raises(OptionError, match="label='make' needs a label_pattern"):
+        read_side(flags(tmp_path, "--label", "make"), "all")
 
 
 def test_a_fraction_of_0_keeps_no_side(photos):

@@ -10,7 +10,8 @@ from car_recog import PartClassifier
 
 HALVES = ("--val-fraction", "0.25", "--test-fraction", "0.25")
 TOY = ("--backbone", "tiny_cnn", "--weights", "none", "--image-size", "32", "32", "--epochs", "1")
-PICTURES = ["calibration.png", "confusion.png", "history.png", "per_class.png", "photos.png"]  # and worst.png after a mistake
+# Besides, there is worst.png after a mistake.
+PICTURES = ["calibration.png", "confusion.png", "coverage.png", "history.png", "per_class.png", "photos.png"]
 FILES = sorted(["bundle", "config.json", "history.csv", *PICTURES, "report.html", "report.json", "report.md"])
 
 

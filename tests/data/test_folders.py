@@ -6,9 +6,9 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from car_recog.data.folders import FolderDataset, find_photos, group_by_name
+from car_recog.data.folders import FolderDataset, UnmatchedNamesWarning, find_photos, group_by_name
 from car_recog.data.samples import ImageDataset
-from car_recog.errors import DataError
+from car_recog.errors import DataError, OptionError
 
 links = pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows")
 
@@ -178,6 +178,23 @@ def test_no_folder_no_photos_and_photos_without_a_class_are_told(lay, tmp_path):
         FolderDataset(root)
 
 
+def test_names_without_a_class_can_be_left_out_with_a_warning_that_lists_them(lay):
+    root = lay("Audi_A4_2012_1.jpg", "notes.jpg", "Audi_A6_2013_1.jpg")
+
+    with pytest.warns(UnmatchedNamesWarning, match=r"gives no label for 1 of 3 names:\n  notes.jpg\nThese photos were left out"):
+        data = FolderDataset(root, "make_model_year", label="year", unmatched="skip")
+
+    assert below(root, [sample.path for sample in data]) == ["Audi_A4_2012_1.jpg", "Audi_A6_2013_1.jpg"]
+    assert data.class_names == ("Audi/A4/2012", "Audi/A6/2013")
+    assert data[1].attributes == {"make": "Audi", "model": "A6", "year": "2013"}
+    with pytest.raises(DataError, match="gives no label for 3 of 3 names"):
+        FolderDataset(root, "make$$model$$year", unmatched="skip")
+    with pytest.raises(OptionError, match="unmatched must be 'raise' or 'skip'"):
+        FolderDataset(root, "make_model_year", unmatched="drop")
+    with pytest.raises(OptionError, match="label='make' needs a label_pattern"):
+        FolderDataset(root, label="make")
+
+
 @pytest.mark.photos
 def test_the_20_models_are_read_from_their_folders(shared):
     data = FolderDataset(shared / "data" / "models")
@@ -188,9 +205,10 @@ def test_the_20_models_are_read_from_their_folders(shared):
 
 @pytest.mark.photos
 def test_the_porsches_are_read_from_their_file_names(shared):
-    pattern = r"^[^$]+\$\$(?P<label>[^$]+)\$\$(?P<year>\d+)\$\$(?P<colour>[^$]+)\$\$(?P<group>[^$]+\$\$[^$]+)\$\$image_\d+[.]jpg$"
-
-    data = FolderDataset(shared / "data" / "porsche", pattern)
+    data = FolderDataset(shared / "data" / "porsche", "make$$model$$year")
 
     assert len(data) == 1156 and len(data.class_names) == 8
-    assert all(sample.path.parts[-4:-1] == (sample.class_name, sample.attributes["year"], sample.attributes["colour"]) for sample in data)
+    assert {sample.attributes["make"] for sample in data} == {"Porsche"}
+    facts = [(sample.attributes["model"], sample.attributes["year"]) for sample in data]
+    assert facts == [sample.path.parts[-4:-2] for sample in data]  # the folders say it, too
+    assert [sample.class_name for sample in data] == [f"Porsche/{model}" for model, _ in facts]

@@ -1,11 +1,14 @@
 import json
 
+import attrs
 import numpy as np
 import pytest
 from sklearn import metrics
 
 from car_recog.errors import DataError
 from car_recog.evaluation.classification import classification_report
+from car_recog.evaluation.intervals import wilson
+from car_recog.evaluation.rejection import Kept
 
 
 def random_case(seed: int, n: int = 200, n_classes: int = 6) -> tuple[np.ndarray, np.ndarray]:
@@ -96,6 +99,28 @@ def test_the_calibration_error_is_that_of_the_answers() -> None:
     report = classification_report(probabilities, np.array([0, 1, 1]), class_names=["a", "b"])
 
     assert report.ece == pytest.approx((0.9 + 0.7 + 0.8) / 3 - 2 / 3)
+
+
+def test_what_is_kept_is_told_for_wanted_accuracies_and_for_the_own_verdict() -> None:
+    sure = np.array([0.99] * 19 + [0.8, 0.7])
+    labels = np.array([0] * 19 + [1, 0])
+
+    report = classification_report(
+        np.stack([sure, 1 - sure], axis=1), labels, class_names=["a", "b"], is_accepted=np.arange(21) >= 18
+    )
+
+    assert report.kept_for == {0.9: Kept(0.7, 1.0, 20 / 21), 0.95: Kept(0.99, 19 / 21, 1.0), 0.99: None}
+    assert report.intervals["coverage_at_0.95"] == wilson(19, 21)
+    assert report.intervals["accuracy_at_0.95"] == wilson(19, 19)
+    assert (report.accepted, report.accepted_accuracy) == (3 / 21, 2 / 3)
+    assert report.intervals["accepted_accuracy"] == wilson(2, 3)
+    assert ("accepted", "accepted", 3 / 21) in report.headline()
+    content = json.loads(report.to_json())
+    assert content["kept_for"] == {"0.9": attrs.asdict(report.kept_for[0.9]), "0.95": attrs.asdict(report.kept_for[0.95]), "0.99": None}
+    assert "coverage_curve" not in content
+    text = report.to_markdown()
+    assert "| 0.95 | 0.990 | 0.905 (0.711 to 0.973) | 1.000 (0.832 to 1.000) |" in text
+    assert "| 0.99 | - | - | - |" in text
 
 
 def test_mistakes_are_listed_most_certain_first() -> None:

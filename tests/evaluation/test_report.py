@@ -73,6 +73,7 @@ def test_everything_stands_in_the_page_as_plain_text() -> None:
         "1,234",
         "the probability 0.767, and 0.667 of them are right: it is too sure of itself, by 0.100",
         "From the training, as the network sees them.",
+        "A dash: these photos are too few, or too many answers are wrong; 0.667 is the most they reach.",
     ):
         assert text in page.text
 
@@ -92,7 +93,7 @@ def test_nothing_is_fetched_and_nothing_runs() -> None:
 def test_every_picture_can_be_read_and_is_described() -> None:
     images = Page(report_of([0, 1, 0]).to_html()).images()
 
-    assert len(images) == 5  # confusion, reliability, one mistake, one labelled photo, curves
+    assert len(images) == 6  # confusion, reliability, coverage, one mistake, one labelled photo, curves
     for attributes in images:
         kind, _, data = attributes["src"].partition(";base64,")
         with Image.open(BytesIO(b64decode(data))) as picture:
@@ -126,7 +127,8 @@ def test_what_is_known_is_drawn(tmp_path, has_background) -> None:
     files = report.plot(tmp_path)
 
     known = ["history.png", "photos.png"] if has_background else []
-    assert sorted(path.name for path in files) == sorted(["calibration.png", "confusion.png", "per_class.png", "worst.png", *known])
+    drawn = ["calibration.png", "confusion.png", "coverage.png", "per_class.png", "worst.png", *known]
+    assert sorted(path.name for path in files) == sorted(drawn)
     for path in files:
         with Image.open(path) as picture:
             assert np.asarray(picture.convert("L")).std() > 5, path.name

@@ -2,11 +2,10 @@ import json
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest
 
 from car_recog.errors import DataError
 from car_recog.evaluation.verification import verification_report
-from car_recog.evaluation.verification_comparison import compare_verifiers, mcnemar
+from car_recog.evaluation.verification_comparison import compare_verifiers
 
 rng = np.random.default_rng(0)
 CARS = np.concatenate([np.repeat(np.arange(30), 8).reshape(120, 2), rng.integers([0, 15], [15, 30], (120, 2))])
@@ -39,13 +38,6 @@ def test_a_verifier_does_not_differ_from_itself() -> None:
 
     assert all((one.difference, one.interval) == (0.0, (0.0, 0.0)) for one in comparison.differences.values())
     assert (comparison.n_only_first, comparison.n_only_second, comparison.p_value) == (0, 0, 1.0)
-
-
-@pytest.mark.parametrize(("n_first", "n_second"), [(0, 1), (3, 3), (2, 9), (40, 17), (5200, 5000)])
-def test_the_exact_test_agrees_with_scipy(n_first: int, n_second: int) -> None:
-    expected = binomtest(n_first, n_first + n_second, 0.5).pvalue
-
-    assert mcnemar(n_first, n_second) == pytest.approx(expected, rel=1e-6)
 
 
 def test_pairs_that_one_alone_judges_rightly_are_counted() -> None:

@@ -2,7 +2,7 @@ import keras
 import numpy as np
 import pytest
 
-from car_recog.errors import TrainingError
+from car_recog.errors import OptionError, TrainingError
 from car_recog.training.callbacks import CollapseWarning
 from car_recog.training.history import History
 from car_recog.training.loop import Task, class_weights, run_phase
@@ -148,6 +148,78 @@ def test_averages_are_validated_and_kept(toy) -> None:
         expected = keep * expected + (1 - keep) * weights
     np.testing.assert_allclose(seen[-1], plain.get_weights()[0], rtol=1e-5)
     np.testing.assert_allclose(averaged.get_weights()[0], expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("averaging", [None, 0.5])
+def test_four_batches_of_8_accumulated_equal_one_of_32(averaging: float | None) -> None:
+    keras.utils.set_random_seed(0)
+    x, y = np.random.default_rng(0).normal(size=(320, 4)).astype("float32"), np.arange(320) % 2
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(8, activation="tanh"), keras.layers.Dense(2)])
+    start = model.get_weights()
+    phase = {"n_epochs": 1, "optimizer": "sgd", "schedule": "one_cycle", "learning_rate": 0.5, "weight_decay": 0.1, "l2": 0.01}
+    recipe = Recipe(phases=[Phase(epochs=1)], averaging=averaging)
+
+    ends = []
+    for batch_size, accumulation in ((32, 1), (8, 4), (8, 1)):
+        model.set_weights(start)
+        train(model, ArrayBatches(x, y, batch_size), recipe=recipe, accumulation=accumulation, **phase)
+        ends.append(model.get_weights())
+
+    whole, accumulated, small = (np.concatenate([weights.ravel() for weights in end]) for end in ends)
+    np.testing.assert_allclose(accumulated, whole, rtol=0, atol=1e-5)
+    assert np.abs(small - whole).max() > 0.01
+
+
+def test_one_cycle_peaks_at_the_right_update_under_accumulation(toy) -> None:
+    rates, model = [], network()
+    watch = keras.callbacks.Callback()
+    watch.on_train_batch_begin = lambda batch, logs=None: rates.append(float(watch.model.optimizer.learning_rate))
+
+    train(model, ArrayBatches(*toy, 8), n_epochs=5, accumulation=4, schedule="one_cycle", learning_rate=1.0, callbacks=[watch])
+
+    falling = [0.5 + 0.5 * np.cos(np.pi * n / 7) for n in range(7)]
+    expected = [1 / 25, 1 / 25 + 0.32, 1 / 25 + 0.64, *falling]  # 10 updates, the peak at 30 percent
+    np.testing.assert_allclose(rates, np.repeat(expected, 4), atol=1e-6)
+
+
+def test_a_phase_of_fewer_batches_than_are_accumulated_makes_one_update(toy) -> None:
+    model = network()
+    start = model.get_weights()
+
+    train(model, ArrayBatches(*toy), n_epochs=1, accumulation=9, schedule="constant")
+
+    # The first step of Adam is as long as its rate; decay is 0.
+    np.testing.assert_allclose(np.abs(model.get_weights()[0] - start[0]), np.full((4, 2), 1e-3), rtol=1e-3)
+
+
+def test_accumulation_under_a_distribution_strategy_is_refused(toy) -> None:
+    import tensorflow as tf
+
+    with tf.distribute.MirroredStrategy(["/cpu:0"]).scope(), pytest.raises(OptionError, match="under a tf.distribute strategy"):
+        train(network(), ArrayBatches(*toy), accumulation=2)
+
+
+def test_kernels_cost_in_the_training_loss_alone() -> None:
+    model = network()
+    model.set_weights([np.array([[1.0, -2.0]] * 4, "float32"), np.zeros(2, "float32")])
+    silent = ArrayBatches(np.zeros((16, 4), "float32"), np.arange(16) % 2)  # no photo tells the kernel anything
+
+    history = train(
+        model, silent, n_epochs=1, validation=silent, optimizer="sgd", schedule="constant", learning_rate=0.1, l1=0.5, l2=0.25
+    )
+
+    np.testing.assert_allclose(model.get_weights()[0], [[1.0 - 0.1 * (0.5 + 0.5), -2.0 + 0.1 * (0.5 + 1.0)]] * 4, rtol=1e-6)
+    assert history.history["loss"] == pytest.approx([np.log(2) + 0.5 * 12 + 0.25 * 20])
+    assert history.history["val_loss"] == pytest.approx([np.log(2)])
+
+
+def test_the_rate_falls_to_a_fifth_after_three_epochs_without_progress(toy) -> None:
+    model = network()
+    model.set_weights([np.array([[-1.0, 1.0]] * 4, "float32"), np.zeros(2, "float32")])  # right already
+
+    history = train(model, ArrayBatches(*toy), n_epochs=6, validation=ArrayBatches(*toy), schedule="plateau", learning_rate=1e-9)
+
+    assert history.history["learning_rate"] == pytest.approx([1e-9] * 4 + [2e-10] * 2)
 
 
 def test_nothing_trainable_raises(toy) -> None:

@@ -23,11 +23,13 @@ def test_a_phase_needs_one_length() -> None:
     ("field", "value", "message"),
     [
         ("optimizer", "adagrad", "Phase.optimizer must be one of adam, adamw, sgd; got 'adagrad'"),
-        ("schedule", "linear", "Phase.schedule must be one of constant, cosine, one_cycle; got 'linear'"),
+        ("schedule", "linear", "Phase.schedule must be one of constant, cosine, one_cycle, plateau; got 'linear'"),
         ("batch_norm", "thaw", "Phase.batch_norm must be one of train, frozen; got 'thaw'"),
         ("learning_rate", 0.0, "Phase.learning_rate must be above 0; got 0.0"),
         ("learning_rate", "fast", "Phase.learning_rate must be above 0; got 'fast'"),
         ("warmup", 1.0, "Phase.warmup must be at least 0 and below 1; got 1.0"),
+        ("accumulation", 0, "Phase.accumulation must be an integer from 1 on; got 0"),
+        ("l2", -1.0, "Phase.l2 must be at least 0; got -1.0"),
         ("batch_size", 0, "Phase.batch_size must be an integer from 1 on; got 0"),
         ("weight_decay", -0.1, "Phase.weight_decay must be at least 0; got -0.1"),
         ("global_clip_norm", 0.0, "Phase.global_clip_norm must be above 0, or None; got 0.0"),
@@ -53,6 +55,12 @@ def test_a_recipe_needs_phases() -> None:
 def test_averages_and_early_stopping_exclude_each_other() -> None:
     with pytest.raises(OptionError, match="averaging or patience, not both"):
         Recipe(phases=[Phase(epochs=1)], averaging=0.99, patience=3)
+
+
+def test_early_stopping_and_a_rate_that_falls_on_a_plateau_need_validation() -> None:
+    plain, plateau = Recipe(phases=[Phase(epochs=1)]), Recipe(phases=[Phase(epochs=1), Phase(epochs=1, schedule="plateau")])
+
+    assert [recipe.needs_validation for recipe in (plain, plateau, attrs.evolve(plain, patience=2))] == [False, True, True]
 
 
 def test_train_size_is_a_multiple_of_32() -> None:
@@ -92,4 +100,4 @@ def test_an_unknown_recipe_suggests_the_nearest() -> None:
 
 
 def test_all_named_recipes_are_listed() -> None:
-    assert list_recipes() == ["finetune", "paper"]
+    assert list_recipes() == ["brands", "ecommerce", "finetune", "ladder", "ladder_augmented", "ladder_transfer", "paper"]

@@ -6,8 +6,7 @@ from collections.abc import Mapping
 import attrs
 import numpy as np
 
-from car_recog.cli.sides import grouped, split_sides
-from car_recog.data.folders import FolderDataset
+from car_recog.cli.sides import read_folder, split_sides
 from car_recog.data.pair_sampling import Rule, same_attributes
 from car_recog.data.pairs import PairDataset
 from car_recog.data.samples import ImageDataset
@@ -76,13 +75,15 @@ def _read_list(args: argparse.Namespace) -> PairDataset:
         raise OptionError(f"Give either DATA or --pairs; got '{args.data}' and '{args.pairs}'. --image-root says where the photos are.")
     if args.impostors or args.n_pairs is not None:
         raise OptionError("--impostors and --n-pairs draw pairs; a list of --pairs brings its own.")
+    if args.crop is not None or args.label is not None:
+        raise OptionError("--crop and --label are for photos of DATA; a list of --pairs takes photos whole, and its classes as they are.")
     return PairDataset.from_file(args.pairs, args.image_root or args.pairs.parent, label_pattern=args.label_pattern)
 
 
 def _read_cars(args: argparse.Namespace) -> ImageDataset:
     if args.data is None:
         raise OptionError("Name DATA, a folder with a folder of photos per car, or a list of pairs with --pairs FILE.")
-    return grouped(FolderDataset(args.data, args.label_pattern), args)
+    return read_folder(args)
 
 
 def _draw(cars: ImageDataset, args: argparse.Namespace, side: str) -> PairDataset:

@@ -10,9 +10,12 @@ from typing import Any, NoReturn
 from car_recog._version import __version__
 from car_recog.cli.backbones import add_parser as add_backbones
 from car_recog.cli.cache import add_parser as add_cache
+from car_recog.cli.calibrate import add_parser as add_calibrate
+from car_recog.cli.compare import add_parser as add_compare
 from car_recog.cli.data import add_parser as add_data
 from car_recog.cli.demo import add_parser as add_demo
 from car_recog.cli.evaluate import add_parser as add_evaluate
+from car_recog.cli.explain import add_parser as add_explain
 from car_recog.cli.gallery import add_parser as add_gallery
 from car_recog.cli.output import BAD_USE, FOUND_PROBLEMS, show_error
 from car_recog.cli.predict import add_parser as add_predict
@@ -50,7 +53,8 @@ def build_parser() -> Parser:
     parser.set_defaults(json=False, debug=False)
     parser.add_argument("--version", action="version", version=f"car-recog {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for add in (add_demo, add_train, add_evaluate, add_predict, add_verify, add_gallery, add_data, add_backbones, add_cache):
+    answering = (add_evaluate, add_calibrate, add_compare, add_predict, add_verify, add_explain, add_gallery)
+    for add in (add_demo, add_train, *answering, add_data, add_backbones, add_cache):
         add(commands)
     return parser
 

@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
             report = judge(recogniser, read_pairs_of_side(args, side))
             judged = f"{report.n_pairs:,} pairs of {report.n_identities:,} cars"
         else:
-            side, source = _classifier_side(args), args.data
+            choose_task(args, recogniser)
+            side, source = args.side or ("test" if has_official_split(args) else "all"), args.data
             report = judge(recogniser, read_side(args, side))
             judged = f"{report.n_photos:,} photos"
     written = [] if args.out is None else write_report(report, args.out)
@@ -72,10 +73,17 @@ def run(args: argparse.Namespace) -> int:
     return FOUND_PROBLEMS if problems else FINE
 
 
-def _classifier_side(args: argparse.Namespace) -> str:
+def choose_task(args: argparse.Namespace, classifier: "CarClassifier") -> None:
+    """Take the photos of a CompCars tree that a classifier is for, where the flags do not say.
+
+    Raises:
+        OptionError: Pairs are named, or nothing at all.
+    """
+    from car_recog.classifier import PartClassifier
+
     if args.data is None or args.pairs is not None:
         raise OptionError("A classifier is judged on photos, not on pairs: name DATA, a folder with a folder per class.")
-    return args.side or ("test" if has_official_split(args) else "all")
+    args.task = args.task or ("parts" if isinstance(classifier, PartClassifier) else "models")
 
 
 @overload

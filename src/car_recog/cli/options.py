@@ -13,7 +13,7 @@ def add_common_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where in the code an error arose")
 
 
-_PHOTOS = "a CompCars tree (it holds data/part), or a folder with a folder per class"
+_PHOTOS = "a CompCars tree (it holds data/part or data/image), or a folder with a folder per class"
 
 
 def add_photo_flags(parser: argparse.ArgumentParser, *, data: str = _PHOTOS, is_needed: bool = True) -> "argparse._ArgumentGroup":
@@ -22,10 +22,30 @@ def add_photo_flags(parser: argparse.ArgumentParser, *, data: str = _PHOTOS, is_
     group = parser.add_argument_group("photos")
     group.add_argument(
         "--label-pattern",
-        metavar="REGEX",
-        help="the class is what the group (?P<label>...) matches in the file name, or below DATA where the pattern holds a '/'",
+        metavar="PATTERN",
+        help="what file names tell: make_model_year, make$$model$$year or make/model/year, which tell just that; or a regular expression, "
+        "whose group (?P<label>...) is the class; searched below DATA where it holds a '/'",
+    )
+    group.add_argument(
+        "--label",
+        type=label,
+        metavar="NAME",
+        help="which groups of the pattern make up the class: make, model (of its make), year (of both), or names joined by + (model)",
+    )
+    group.add_argument(
+        "--unmatched", choices=("raise", "skip"), default="raise", help="names without a class: stop, or leave these photos out (raise)"
     )
     return group
+
+
+def add_crop_flags(group: "argparse._ActionsContainer") -> None:
+    """Add the flags that say what part of each photo is used."""
+    group.add_argument(
+        "--crop",
+        metavar="SOURCE",
+        help="use only where the car is: plain_background or another cropper, or a file of boxes, .csv or COCO .json; others stay whole",
+    )
+    group.add_argument("--margin", type=float, default=0.0, metavar="F", help="kept around a box, as a share of its sides (0)")
 
 
 def add_group_flag(group: "argparse._ActionsContainer") -> None:
@@ -41,7 +61,11 @@ def add_group_flag(group: "argparse._ActionsContainer") -> None:
 def add_data_flags(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
     """Add the flags that say where the photos are, what they show, and how they are split."""
     group = add_photo_flags(parser, is_needed=is_needed)
+    add_crop_flags(group)
     add_group_flag(group)
+    group.add_argument(
+        "--task", choices=("parts", "models", "makes"), help="what the classes of a CompCars tree are (what the recogniser is for)"
+    )
     group.add_argument(
         "--split",
         choices=("official", "random"),
@@ -87,7 +111,8 @@ def add_car_flags(parser: argparse.ArgumentParser) -> None:
 def add_network_flags(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of `CarClassifier`."""
     group = _add_backbone_flags(parser)
-    group.add_argument("--head", type=head, default="lean", help="lean, paper, brands, or widths of hidden layers such as 512,256 (lean)")
+    heads = "lean, paper, brands, ladder, or widths of hidden layers such as 512,256 (lean)"
+    group.add_argument("--head", type=head, default="lean", help=heads)
     group.add_argument("--loss", default="cross_entropy", help="cross_entropy or focal (cross_entropy)")
 
 
@@ -166,6 +191,16 @@ def option(text: str) -> tuple[str, Any]:
         except (ValueError, SyntaxError):
             continue
     return name, value
+
+
+def label(text: str) -> str | tuple[str, ...]:
+    """Read one name, or names joined by `+`.
+
+    Example:
+        >>> label("model"), label("model+colour")
+        ('model', ('model', 'colour'))
+    """
+    return tuple(text.split("+")) if "+" in text else text
 
 
 def head(text: str) -> str | tuple[int, ...]:

@@ -3,6 +3,7 @@
 import argparse
 import csv
 import sys
+from collections import Counter, deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from itertools import islice
@@ -15,33 +16,63 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
 from car_recog.cli.answers import add_answer_flags, choose_form, opened, write_json, write_jsonl
-from car_recog.cli.options import add_common_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_line
-from car_recog.cli.startup import load_keras
+from car_recog.cli.options import add_common_flags, add_crop_flags
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_line, show_table, watched_warnings
+from car_recog.cli.startup import check_plots, load_keras
 from car_recog.data.folders import find_photos
+from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, ImageDecodeError, OptionError
 from car_recog.progress import progress_bar
 
 if TYPE_CHECKING:
     from car_recog.classifier import CarClassifier
+    from car_recog.data.images import Box
+    from car_recog.evaluation.sheets import Tile
+    from car_recog.prediction import Prediction
 
 CHUNK = 64
+SHEET = 48
+NOT_SURE = "not sure"
 _LEAST_SOURCE = 16
 
 
 @attrs.frozen
 class Answer:
-    """What is said about one photo: its most probable classes, best first, or why it could not be decoded."""
+    """What is said about one photo: the prediction, or why it could not be decoded.
+
+    Args:
+        source: The file.
+        top: Its most probable classes, best first; none where no class is given.
+        prediction: Everything that was said.
+        error: Why nothing was.
+        tile: The photo for a sheet, where it was chosen for one.
+    """
 
     source: str
     top: tuple[tuple[str, float], ...] = ()
+    prediction: "Prediction | None" = None
     error: str | None = None
+    tile: "Tile | None" = attrs.field(default=None, eq=False, repr=False)
+
+    @property
+    def word(self) -> str:
+        """What is said in place of a class."""
+        return self.top[0][0] if self.top else "could not be decoded" if self.error else NOT_SURE
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         class_name, probability = self.top[0] if self.top else (None, None)
         top = [{"class_name": name, "probability": value} for name, value in self.top]
-        return {"source": self.source, "class_name": class_name, "probability": probability, "top": top, "error": self.error}
+        said = self.prediction
+        return {
+            "source": self.source,
+            "class_name": class_name,
+            "probability": probability,
+            "top": top,
+            "rejected": said and said.rejected,
+            "hierarchy": [attrs.asdict(level) for level in said.hierarchy] if said else [],
+            "error": self.error,
+        }
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
@@ -50,6 +81,11 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders with all below them, and patterns such as 'a/*.jpg'")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="how many classes to name for each photo, 1 to 5 (1)")
+    parser.add_argument("--reject", action="store_true", help="give no class where a calibrated classifier is not sure")
+    parser.add_argument("--summary", action="store_true", help="count the photos of each class instead of listing them")
+    sheet = f"draw up to {SHEET} of the photos, chosen at random, with their answers to a .png file"
+    parser.add_argument("--sheet", type=Path, metavar="FILE", help=sheet)
+    add_crop_flags(parser)
     add_answer_flags(parser)
     add_common_flags(parser)
     parser.set_defaults(run=run)
@@ -58,6 +94,10 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer for every photo; those that cannot be decoded are named and do not stop the others."""
     form = choose_form(args)
+    if args.summary and form not in ("table", "json"):
+        raise OptionError("--summary is printed as text or, with --json, as JSON; leave --format and --out away.")
+    if args.sheet is not None:
+        check_plots()
     paths = find_named(args.photos)
     load_keras()
     from car_recog.loading import load_classifier
@@ -66,53 +106,85 @@ def run(args: argparse.Namespace) -> int:
     if not 1 <= args.top <= TOP:
         raise OptionError(f"--top must lie in 1 to {TOP}; got {args.top}.")
     classifier = load_classifier(args.bundle)
-    broken = 0
+    if args.reject and classifier.calibration is None:
+        raise OptionError(f"--reject: '{args.bundle}' is not calibrated. Calibrate it: car-recog calibrate {args.bundle} DATA")
+    crops = None if args.crop is None else find_crops(paths, args)
+    n_tiles = SHEET if args.sheet else 0
+    counts: Counter[str] = Counter()
+    tiles: list[Tile] = []
 
     def watched() -> Iterator[Answer]:
-        nonlocal broken
         has_bar = args.out is not None or not sys.stdout.isatty()
         with progress_bar("photos", len(paths), is_shown=has_bar) as advance:
-            for answer in answers(classifier, paths, top=args.top):
+            for answer in answers(classifier, paths, top=args.top, crops=crops, is_rejecting=args.reject, n_tiles=n_tiles):
+                counts[answer.word] += 1
+                tiles.extend([answer.tile] if answer.tile else [])
                 if answer.error:
-                    broken += 1
                     note(f"warning: {printable(answer.error)}")
                 yield answer
                 advance(1)
 
-    with opened(args.out) as stream:
-        if form == "table":
-            _write_table(watched(), stream, classifier=classifier, paths=paths, top=args.top)
-        elif form == "csv":
-            _write_csv(watched(), stream, top=args.top)
-        else:
-            (write_json if form == "json" else write_jsonl)((answer.to_dict() for answer in watched()), stream)
+    if args.summary:
+        deque(watched(), maxlen=0)
+        _show_summary(counts, is_json=args.json)
+    else:
+        _write(watched(), form, args, classifier=classifier, paths=paths)
+    n_broken = counts["could not be decoded"]
     if args.out is not None:
-        left_out = f"; {broken:,} of them could not be decoded" if broken else ""
+        left_out = f"; {n_broken:,} of them could not be decoded" if n_broken else ""
         show_line(f"{args.out}: {len(paths):,} photos{left_out}.")
-    return FOUND_PROBLEMS if broken else FINE
+    if args.sheet is not None:
+        from car_recog.evaluation.sheets import save_sheet
+
+        save_sheet(tiles, args.sheet)
+        note(f"{args.sheet} shows {len(tiles)} of the photos.")
+    return FOUND_PROBLEMS if n_broken else FINE
 
 
-def answers(classifier: "CarClassifier", paths: Sequence[Path], *, top: int) -> Iterator[Answer]:
+def answers(
+    classifier: "CarClassifier",
+    paths: Sequence[Path],
+    *,
+    top: int,
+    crops: "Sequence[Box | None] | None" = None,
+    is_rejecting: bool = False,
+    n_tiles: int = 0,
+) -> Iterator[Answer]:
     """Answer for photos in order, so many at a time; the next ones are decoded meanwhile.
 
     Args:
         classifier: Who answers.
         paths: The files.
         top: How many classes to name.
+        crops: What is used of each photo; None the whole.
+        is_rejecting: Whether rejected answers name none.
+        n_tiles: How many photos, chosen at random, come with a tile for a sheet.
     """
-    for chunk in decoded(paths, image_size=classifier.config.image_size, resize=classifier.config.resize):
+    from car_recog.evaluation.sheets import Tile, shrink
+
+    shown = {paths[i] for i in np.random.default_rng(0).permutation(len(paths))[:n_tiles]}
+    for chunk in decoded(paths, image_size=classifier.config.image_size, resize=classifier.config.resize, crops=crops):
         good = [photo for _, photo in chunk if not isinstance(photo, str)]
         named = iter(classifier.predict(np.stack(good)) if good else [])
         for path, photo in chunk:
-            yield Answer(str(path), error=photo) if isinstance(photo, str) else Answer(str(path), next(named).top[:top])
+            if isinstance(photo, str):
+                yield Answer(str(path), error=photo)
+                continue
+            said = next(named)
+            is_rejected = is_rejecting and bool(said.rejected)
+            lines = (NOT_SURE if is_rejected else said.class_name, f"{said.probability:.3f}")
+            tile = Tile(shrink(photo), lines) if path in shown else None
+            yield Answer(str(path), () if is_rejected else said.top[:top], said, tile=tile)
 
 
-def decoded(paths: Sequence[Path], *, image_size: tuple[int, int], resize: str) -> Iterator[list[tuple[Path, np.ndarray | str]]]:
+def decoded(
+    paths: Sequence[Path], *, image_size: tuple[int, int], resize: str, crops: "Sequence[Box | None] | None" = None
+) -> Iterator[list[tuple[Path, np.ndarray | str]]]:
     """Give files with their photos, or with the message of why they cannot be decoded, so many at a time, in constant memory."""
     from car_recog.data.pipeline import decode_ahead
 
     left = iter(paths)
-    for chunk in decode_ahead(paths, CHUNK, image_size=image_size, resize=resize):
+    for chunk in decode_ahead(paths, CHUNK, image_size=image_size, resize=resize, crops=crops):
         yield [(path, _photo_or_error(photo)) for path, photo in zip(islice(left, len(chunk)), chunk, strict=True)]
 
 
@@ -121,6 +193,13 @@ def _photo_or_error(photo: "Future[np.ndarray]") -> np.ndarray | str:
         return photo.result()
     except ImageDecodeError as error:
         return str(error)
+
+
+def find_crops(paths: Sequence[Path], args: argparse.Namespace) -> "list[Box | None]":
+    """Find what is used of each photo, as the flags say."""
+    with watched_warnings():
+        data = ImageDataset.from_files(paths, [0] * len(paths)).with_boxes(args.crop, margin=args.margin)
+    return [sample.crop for sample in data.samples]
 
 
 def find_named(names: Sequence[str]) -> list[Path]:
@@ -146,13 +225,33 @@ def find_named(names: Sequence[str]) -> list[Path]:
     return paths
 
 
+def _show_summary(counts: "Counter[str]", *, is_json: bool) -> None:
+    total = sum(counts.values())
+    if is_json:
+        show_json({"n_photos": total, "counts": dict(counts.most_common())})
+    else:
+        show_table(("class", "photos", "share"), [(word, f"{n:,}", f"{n / total:.3f}") for word, n in counts.most_common()])
+
+
+def _write(rows: Iterator[Answer], form: str, args: argparse.Namespace, *, classifier: "CarClassifier", paths: Sequence[Path]) -> None:
+    with opened(args.out) as stream:
+        if form == "table":
+            _write_table(rows, stream, classifier=classifier, paths=paths, top=args.top)
+        elif form == "csv":
+            _write_csv(rows, stream, top=args.top)
+        else:
+            (write_json if form == "json" else write_jsonl)((answer.to_dict() for answer in rows), stream)
+
+
 def _write_csv(rows: Iterator[Answer], stream: TextIO, *, top: int) -> None:
     writer = csv.writer(stream, lineterminator="\n")
     numbers = [f"_{k}" if k > 1 else "" for k in range(1, top + 1)]
-    writer.writerow(["source", *(f"{name}{k}" for k in numbers for name in ("class_name", "probability")), "error"])
+    writer.writerow(["source", *(f"{name}{k}" for k in numbers for name in ("class_name", "probability")), "rejected", "error"])
     for answer in rows:
         cells = [cell for name, value in answer.top for cell in (name, f"{value:.6f}")]
-        writer.writerow([answer.source, *cells, *[""] * (2 * top - len(cells)), answer.error or ""])
+        rejected = answer.prediction.rejected if answer.prediction else None
+        said = "" if rejected is None else int(rejected)
+        writer.writerow([answer.source, *cells, *[""] * (2 * top - len(cells)), said, answer.error or ""])
 
 
 def _write_table(rows: Iterator[Answer], stream: TextIO, *, classifier: "CarClassifier", paths: Sequence[Path], top: int) -> None:
@@ -168,4 +267,4 @@ def _write_table(rows: Iterator[Answer], stream: TextIO, *, classifier: "CarClas
         if cell_len(source) > source_width:
             source = "…" + source[1 - source_width :]
         said = "".join(f"  {set_cell_size(name, name_width)}  {value:.3f}" for name, value in answer.top)
-        stream.write(set_cell_size(source, source_width) + (said or "  could not be decoded") + "\n")
+        stream.write(set_cell_size(source, source_width) + (said or f"  {answer.word}") + "\n")

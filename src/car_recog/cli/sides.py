@@ -7,12 +7,15 @@ from typing import Any, TypeVar
 
 import attrs
 
+from car_recog.cli.output import watched_warnings
 from car_recog.data.compcars import CompCarsDataset
 from car_recog.data.folders import FolderDataset, group_by_name
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
 
 SIDES = ("all", "train", "val", "test")
+_PHOTOS = {"parts": ("part", "part"), "models": ("image", "classification"), "makes": ("image", "classification")}
+"""Folder of the photos and of the lists in a CompCars tree, by task."""
 
 _Side = TypeVar("_Side")
 
@@ -26,9 +29,9 @@ class Sides:
     test: ImageDataset | None
 
 
-def is_compcars(root: Path) -> bool:
-    """Tell whether a folder is a CompCars tree with part photos."""
-    return (root / "data" / "part").is_dir()
+def is_compcars(root: Path, task: str = "parts") -> bool:
+    """Tell whether a folder is a CompCars tree with the photos of a task."""
+    return (root / "data" / _PHOTOS[task][0]).is_dir()
 
 
 def has_official_split(args: argparse.Namespace) -> bool:
@@ -37,18 +40,34 @@ def has_official_split(args: argparse.Namespace) -> bool:
     Raises:
         OptionError: They are asked for where there are none.
     """
-    root = Path(args.data)
-    is_offered = args.label_pattern is None and is_compcars(root) and (root / "data" / "train_test_split" / "part").is_dir()
+    lists = f"data/train_test_split/{_PHOTOS[_task(args)][1]}"
+    is_offered = _is_tree(args) and (Path(args.data) / lists).is_dir()
     if args.split == "official" and not is_offered:
-        raise OptionError(f"--split official needs a CompCars tree with data/train_test_split/part; '{root}' is none. Use --split random.")
+        raise OptionError(f"--split official needs a CompCars tree with {lists}; '{args.data}' is none. Use --split random.")
     return bool(is_offered and args.split != "random")
 
 
 def read_all(args: argparse.Namespace) -> ImageDataset:
-    """Give all photos on disk, with the groups of the group pattern."""
-    root = Path(args.data)
-    is_tree = args.label_pattern is None and is_compcars(root)
-    return grouped(CompCarsDataset(root).parts() if is_tree else FolderDataset(root, args.label_pattern), args)
+    """Give all photos on disk, with groups and crops as the flags say."""
+    return prepared(_of_tree(args, None), args) if _is_tree(args) else read_folder(args)
+
+
+def _of_tree(args: argparse.Namespace, split: str | None) -> ImageDataset:
+    return getattr(CompCarsDataset(args.data), _task(args))(split)  # type: ignore[no-any-return]
+
+
+def _task(args: argparse.Namespace) -> str:
+    return args.task or "parts"
+
+
+def read_folder(args: argparse.Namespace) -> ImageDataset:
+    """Give the photos of a folder with the classes, groups and crops that the flags say."""
+    with watched_warnings():
+        return prepared(FolderDataset(args.data, args.label_pattern, label=args.label, unmatched=args.unmatched), args)
+
+
+def _is_tree(args: argparse.Namespace) -> bool:
+    return args.label_pattern is None and args.label is None and is_compcars(Path(args.data), _task(args))
 
 
 def read_sides(args: argparse.Namespace) -> Sides:
@@ -59,9 +78,8 @@ def read_sides(args: argparse.Namespace) -> Sides:
     """
     test: ImageDataset | None
     if has_official_split(args):
-        cars = CompCarsDataset(args.data)
-        test = grouped(cars.parts("test"), args)
-        train, val, _ = split_sides(grouped(cars.parts("train"), args).split, args.val_fraction, 0.0, seed=args.seed)
+        test = prepared(_of_tree(args, "test"), args)
+        train, val, _ = split_sides(prepared(_of_tree(args, "train"), args).split, args.val_fraction, 0.0, seed=args.seed)
     else:
         train, val, test = split_sides(read_all(args).split, args.val_fraction, args.test_fraction, seed=args.seed)
     class_names = [name for name, count in train.class_counts().items() if count]
@@ -93,11 +111,14 @@ def split_sides(
     return train, next(sides) if val_fraction else None, next(sides) if test_fraction else None
 
 
-def grouped(data: ImageDataset, args: argparse.Namespace) -> ImageDataset:
-    """Give every sample the group that the pattern finds in its name."""
-    if args.group_pattern is None:
+def prepared(data: ImageDataset, args: argparse.Namespace) -> ImageDataset:
+    """Give every sample the group that the pattern finds in its name, and the crop."""
+    if args.group_pattern is not None:
+        try:
+            data = group_by_name(data, args.group_pattern, root=args.data)
+        except DataError as error:
+            raise DataError(f"--group-pattern {error}") from error
+    if getattr(args, "crop", None) is None:  # not all commands cut photos
         return data
-    try:
-        return group_by_name(data, args.group_pattern, root=args.data)
-    except DataError as error:
-        raise DataError(f"--group-pattern {error}") from error
+    with watched_warnings():
+        return data.with_boxes(args.crop, margin=args.margin)

@@ -1,4 +1,4 @@
-"""`car-recog train`; and `train parts`: photos -> a trained, judged and saved part classifier."""
+"""`car-recog train`; `train parts` and `train models`: photos -> a trained, calibrated, judged and saved classifier."""
 
 import argparse
 import time
@@ -6,6 +6,7 @@ from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from car_recog.cli.calibrate import calibrate_after_training
 from car_recog.cli.evaluate import judge, write_report
 from car_recog.cli.options import add_common_flags, add_data_flags, add_network_flags, add_training_flags, network_arguments
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, watched_warnings
@@ -18,9 +19,11 @@ if TYPE_CHECKING:
     from car_recog.classifier import CarClassifier
     from car_recog.training.recipe import Recipe
 
+_KINDS = {"parts": "which part of a car a photo shows", "models": "which make and model a car is"}
 _DESCRIPTION = (
-    "Train a part classifier on photos, judge it on the test side, and save it. The run folder receives the saved classifier (bundle), "
-    "config.json, history.csv and, to look at, report.html; its figures (report.json, report.md) and pictures lie beside it."
+    "Train a classifier on photos, calibrate it on the validation side, judge it on the test side, and save it. The run folder receives "
+    "the saved classifier (bundle), config.json, history.csv and, to look at, report.html; its figures (report.json, report.md) and "
+    "pictures lie beside it."
 )
 
 
@@ -28,26 +31,28 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and what can be trained."""
     train = commands.add_parser("train", help="train a recogniser on your photos", allow_abbrev=False)
     kinds = train.add_subparsers(title="what to train", metavar="KIND", required=True)
-    parser = kinds.add_parser("parts", help="which part of a car a photo shows", description=_DESCRIPTION, allow_abbrev=False)
-    add_data_flags(parser)
-    add_network_flags(parser)
-    add_training_flags(parser)
-    add_run_folder_flag(parser, "parts")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    for kind, purpose in _KINDS.items():
+        parser = kinds.add_parser(kind, help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+        add_data_flags(parser)
+        add_network_flags(parser)
+        add_training_flags(parser)
+        add_run_folder_flag(parser, kind)
+        add_common_flags(parser)
+        parser.set_defaults(run=run, kind=kind)
     add_verifier(kinds)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, judge, save, and say how good it is and where it lies."""
-    folder = new_run_folder(args, "parts")
+    folder = new_run_folder(args, args.kind)
+    args.task = args.task or args.kind
     sides = read_sides(args)
     load_keras()
-    from car_recog.classifier import PartClassifier
+    from car_recog.classifier import CarClassifier, PartClassifier
     from car_recog.training.presets import get_recipe
 
     recipe = get_recipe(args.recipe, epochs=args.epochs)
-    classifier = PartClassifier(**network_arguments(args, "head"))
+    classifier = (PartClassifier if args.kind == "parts" else CarClassifier)(**network_arguments(args, "head"))
     with watched_warnings() as problems:
         trained = train_and_judge(classifier, sides, recipe=recipe, seed=args.seed, folder=folder, on_error=args.on_error)
     if args.json:
@@ -61,7 +66,7 @@ def run(args: argparse.Namespace) -> int:
 def train_and_judge(
     classifier: "CarClassifier", sides: Sides, *, recipe: "Recipe", seed: int, folder: Path, on_error: str = "skip"
 ) -> Trained:
-    """Train a classifier, judge it on the test side where there is one, and fill the run folder.
+    """Train a classifier, calibrate it on the validation side, judge it on the test side where there is one, and fill the run folder.
 
     Args:
         classifier: It is fitted here.
@@ -77,10 +82,12 @@ def train_and_judge(
     note(f"{n_classes} classes; photos: {counts['train']:,} to train, {counts['val']:,} to validate, {counts['test']:,} to test")
     start = time.perf_counter()
     history = classifier.fit(sides.train, sides.val, recipe=recipe, seed=seed, run_folder=folder, on_error=on_error)
+    if sides.val is not None:
+        calibrate_after_training(classifier, sides.val)
     seconds = time.perf_counter() - start
     report = None
     if sides.test is not None:
         report = judge(classifier, sides.test)
         write_report(report, folder)
-        classifier.save(folder / "bundle")  # once more: with the evaluation in its card
+    classifier.save(folder / "bundle")  # once more: with the calibration, and the evaluation in its card
     return Trained(folder, counts, len(history), seconds, report)

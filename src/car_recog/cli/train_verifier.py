@@ -11,6 +11,7 @@ from car_recog.cli.evaluate import judge, write_report
 from car_recog.cli.options import (
     add_car_flags,
     add_common_flags,
+    add_crop_flags,
     add_group_flag,
     add_photo_flags,
     add_share_flags,
@@ -42,6 +43,7 @@ def add_parser(kinds: "argparse._SubParsersAction[Any]") -> None:
         "verifier", help="whether two photos show the same car", description=_DESCRIPTION, allow_abbrev=False
     )
     photos = add_photo_flags(parser, data=_DATA, is_needed=False)
+    add_crop_flags(photos)
     add_group_flag(photos)
     add_share_flags(photos)
     add_car_flags(parser)

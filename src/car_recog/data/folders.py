@@ -1,18 +1,17 @@
 """Photos in a folder: the class is the name of the folder, or stands in the file name."""
 
 import os
-import re
-from collections.abc import Iterable, Iterator, Sequence
+import warnings
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import attrs
 
+from car_recog.data.patterns import compile_pattern, read_names, search
 from car_recog.data.samples import ImageDataset, Sample
-from car_recog.errors import DataError, listed
+from car_recog.errors import DataError, OptionError, listed
 
 PHOTO_SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
-
-_PART = "label_"
 
 
 def find_photos(root: str | Path) -> list[Path]:
@@ -42,6 +41,10 @@ def _walk(folder: Path, above: set[Path]) -> Iterator[Path]:
                 yield Path(entry.path)
 
 
+class UnmatchedNamesWarning(UserWarning):
+    """Photos were left out because the label pattern tells nothing about their names."""
+
+
 class FolderDataset(ImageDataset):
     """The photos below a folder.
 
@@ -52,35 +55,69 @@ class FolderDataset(ImageDataset):
     A class that takes several facts to tell, such as one physical car, has several groups `label_<name>`: the class is what they
     match, joined by `/`, and each becomes the attribute `<name>` as well.
 
+    Common schemes go by name: `"make_model_year"` reads `Audi_A4_2012_red_1.jpg`, `"make$$model$$year"` reads `Audi$$A4$$2012$$1.jpg`,
+    `"make/model/year"` reads folders. They tell the attributes make, model and year; the class is make and model.
+
     Args:
         root: The folder.
-        label_pattern: Regular expression with named groups, or None.
+        label_pattern: Name of a common scheme, regular expression with named groups, or None.
+        label: Which groups make up the class instead. `"make"`, `"model"` and `"year"` take those above them along: the class of
+            `"year"` is `Audi/A4/2012`. Another name, or a list of names, is taken as it stands.
+        unmatched: What is done about names that tell no class: `"raise"`, or `"skip"`, which leaves these photos out with a warning
+            that lists them.
 
     Raises:
         DataError: No folder or no photos there, photos outside of any class folder, a pattern without the group `label`, or names
             that the pattern does not match, or matches with an empty label.
+        OptionError: A label that the pattern has no group for, or another word for `unmatched`.
 
     Example:
         >>> FolderDataset("photos", r"(?P<label>[^/]+)/(?P<group>.+)_[0-9]+[.]jpg")    # doctest: +SKIP
         FolderDataset(2431 photos, 12 classes)
+        >>> FolderDataset("photos", "make_model_year", label="make").class_names    # doctest: +SKIP
+        ('Audi', 'BMW')
     """
 
-    def __init__(self, root: str | Path, label_pattern: str | None = None) -> None:
+    def __init__(
+        self,
+        root: str | Path,
+        label_pattern: str | None = None,
+        *,
+        label: str | Sequence[str] | None = None,
+        unmatched: str = "raise",
+    ) -> None:
         self.root = Path(root)
         photos = find_photos(self.root)
         if not photos:
             raise DataError(f"No photos below '{self.root}'. Photos are files named {', '.join(PHOTO_SUFFIXES)}.")
-        super().__init__(*label_photos(self.root, photos, label_pattern))
+        super().__init__(*label_photos(self.root, photos, label_pattern, label=label, unmatched=unmatched))
 
 
-def label_photos(root: Path, photos: Sequence[Path], label_pattern: str | None) -> tuple[list[Sample], list[str]]:
+def label_photos(
+    root: Path,
+    photos: Sequence[Path],
+    label_pattern: str | None,
+    *,
+    label: str | Sequence[str] | None = None,
+    unmatched: str = "raise",
+) -> tuple[list[Sample], list[str]]:
     """Give samples of photos, in their order, and the class names, sorted; see `FolderDataset`."""
-    facts = [_from_folder(root, path) for path in photos] if label_pattern is None else _match(root, photos, label_pattern)
-    class_names = sorted({fact["label"] for fact in facts})
+    if unmatched not in ("raise", "skip"):
+        raise OptionError(f"unmatched must be 'raise' or 'skip'; got {unmatched!r}.")
+    if label_pattern is not None:
+        facts = read_names(photos, label_pattern, root=root, label=label)
+        if strangers := [name for name, told in facts if told is None]:
+            _report_unmatched(label_pattern, strangers, n_names=len(photos), is_skipping=unmatched == "skip")
+        told = [(path, known) for path, (_, known) in zip(photos, facts, strict=True) if known is not None]
+    elif label is not None:
+        raise OptionError(f"label={label!r} needs a label_pattern; without one the class is the folder.")
+    else:
+        told = [(path, _from_folder(root, path)) for path in photos]
+    class_names = sorted({known["label"] for _, known in told})
     class_id = {name: i for i, name in enumerate(class_names)}
     samples = [
-        Sample(path, class_id[fact["label"]], fact.pop("label"), group=fact.pop("group", None), attributes=fact)
-        for path, fact in zip(photos, facts, strict=True)
+        Sample(path, class_id[known["label"]], known.pop("label"), group=known.pop("group", None), attributes=known)
+        for path, known in told
     ]
     return samples, class_names
 
@@ -92,35 +129,11 @@ def _from_folder(root: Path, path: Path) -> dict[str, str]:
     return {"label": folders[0]}
 
 
-def _match(root: Path, photos: Sequence[Path], label_pattern: str) -> list[dict[str, str]]:
-    """Read the named groups of every name; names that do not match are reported together."""
-    pattern = _compile(label_pattern)
-    parts = [name for name in pattern.groupindex if name == "label" or name.startswith(_PART)]
-    if not parts:
-        raise DataError(f"label_pattern needs a group named label, as in '(?P<label>[^_]+)_.*'; got {label_pattern!r}.")
-    matches = _search(pattern, photos, root)
-    if unmatched := [name for name, match in matches if match is None or not all(match[part] for part in parts)]:
-        shown = listed(unmatched, limit=10)
-        raise DataError(f"label_pattern {label_pattern!r} gives no label for {len(unmatched)} of {len(matches)} names:{shown}")
-    return [
-        {key.removeprefix(_PART): value for key, value in match.groupdict().items() if value is not None}
-        | {"label": "/".join(match[part] for part in parts)}
-        for _, match in matches
-        if match
-    ]
-
-
-def _compile(pattern: str) -> re.Pattern[str]:
-    try:
-        return re.compile(pattern)
-    except re.error as error:
-        raise DataError(f"{pattern!r} is not a regular expression: {error}.") from error
-
-
-def _search(pattern: re.Pattern[str], paths: Iterable[Path], root: Path) -> list[tuple[str, re.Match[str] | None]]:
-    """Give every name and what matches in it; the name is the path below `root` where the pattern holds a `/`."""
-    names = [path.relative_to(root).as_posix() if "/" in pattern.pattern else path.name for path in paths]
-    return [(name, pattern.search(name)) for name in names]
+def _report_unmatched(label_pattern: str, strangers: list[str], *, n_names: int, is_skipping: bool) -> None:
+    message = f"label_pattern {label_pattern!r} gives no label for {len(strangers)} of {n_names} names:{listed(strangers, limit=10)}"
+    if not is_skipping or len(strangers) == n_names:
+        raise DataError(message)
+    warnings.warn(f"{message}\nThese photos were left out.", UnmatchedNamesWarning, stacklevel=4)
 
 
 def group_by_name(data: ImageDataset, pattern: str, *, root: str | Path) -> ImageDataset:
@@ -135,11 +148,11 @@ def group_by_name(data: ImageDataset, pattern: str, *, root: str | Path) -> Imag
     Raises:
         DataError: No regular expression, names that it does not match, or photos that are arrays.
     """
-    compiled = _compile(pattern)
+    compiled = compile_pattern(pattern)
     paths = [sample.path for sample in data.samples if sample.path is not None]
     if len(paths) < len(data):
         raise DataError("Only photos that are files have names; these are arrays.")
-    matches = _search(compiled, paths, Path(root))
+    matches = search(compiled, paths, Path(root))
     if unmatched := [name for name, match in matches if match is None]:
         raise DataError(f"{pattern!r} matches nothing in {len(unmatched)} of {len(matches)} names:{listed(unmatched, limit=10)}")
     place = "group" if "group" in compiled.groupindex else 0

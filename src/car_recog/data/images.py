@@ -94,6 +94,22 @@ def decode(
     return np.array(image)
 
 
+def upright_size(photo: Photo) -> tuple[int, int]:
+    """Read the `(width, height)` of a photo as `decode` gives it; no pixel is decoded.
+
+    Raises:
+        ImageDecodeError: Not a photo of a known format, broken, or too large.
+    """
+    _quieten_pillow()
+    try:
+        image = _open(photo)
+    except ImageDecodeError:
+        raise
+    except Exception as error:  # as in `decode`
+        raise ImageDecodeError(f"Cannot decode {describe(photo)}: {_reason(error)}") from error
+    return image.size[::-1] if _find_turn(image) in _TURNED_OVER else image.size
+
+
 def check_resize(resize: str) -> None:
     """Raise unless the resize mode is known."""
     if resize not in RESIZE_MODES:

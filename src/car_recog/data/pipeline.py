@@ -209,13 +209,17 @@ def photo_chunks(photos: Sequence[Photo], size: int, *, image_size: tuple[int, i
 
 
 def decode_ahead(
-    photos: Sequence[Photo], size: int, *, image_size: tuple[int, int], resize: str
+    photos: Sequence[Photo], size: int, *, image_size: tuple[int, int], resize: str, crops: Sequence[Box | None] | None = None
 ) -> Iterator[list[Future[np.ndarray]]]:
-    """Start decoding photos, so many at a time; the next chunk is decoded while this one is used."""
+    """Start decoding photos, so many at a time; the next chunk is decoded while this one is used. Crops say what is used of each."""
     with ThreadPoolExecutor() as pool:
 
         def start(first: int) -> list[Future[np.ndarray]]:
-            return [pool.submit(decode, photo, image_size=image_size, resize=resize) for photo in photos[first : first + size]]
+            places = range(first, min(first + size, len(photos)))
+            cut = [None if crops is None else crops[i] for i in places]
+            return [
+                pool.submit(decode, photos[i], image_size=image_size, resize=resize, crop=box) for i, box in zip(places, cut, strict=True)
+            ]
 
         ahead = start(0)
         for first in range(0, len(photos), size):

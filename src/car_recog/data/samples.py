@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, overload
 
 import attrs
 import numpy as np
 
+from car_recog.data.labels import number_labels
 from car_recog.data.lists import read_list
 from car_recog.data.splits import split_classes, split_indices
 from car_recog.errors import DataError, OptionError
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
     import tensorflow as tf
 
     from car_recog.data.checks import DataReport
-
-MAX_CLASSES = 100_000
+    from car_recog.data.crop import Cropper
 
 
 @attrs.frozen
@@ -85,7 +85,7 @@ class ImageDataset:
             (('door', 'wheel'), 1)
         """
         files = [Path(path) for path in paths]
-        ids, names = _number_labels(list(labels), class_names)
+        ids, names = number_labels(list(labels), class_names)
         if len(ids) != len(files):
             raise DataError(f"Expected one label per file; got {len(files)} files and {len(ids)} labels.")
         return ImageDataset((Sample(path, i, names[i]) for path, i in zip(files, ids, strict=True)), names)
@@ -109,7 +109,7 @@ class ImageDataset:
             >>> data.class_counts()
             {'0': 1, '1': 1}
         """
-        ids, names = _number_labels(list(labels), class_names)
+        ids, names = number_labels(list(labels), class_names)
         return ImageDataset((Sample(None, i, names[i]) for i in ids), names, images=np.asarray(images))
 
     @classmethod
@@ -131,7 +131,7 @@ class ImageDataset:
             ImageDataset(657 photos, 20 classes)
         """
         files, labels, groups = zip(*read_list(Path(path), Path(path).parent if root is None else Path(root)), strict=True)
-        ids, names = _number_labels(list(labels), class_names)
+        ids, names = number_labels(list(labels), class_names)
         return ImageDataset((Sample(file, i, names[i], group) for file, i, group in zip(files, ids, groups, strict=True)), names)
 
     def __len__(self) -> int:
@@ -176,6 +176,23 @@ class ImageDataset:
             raise DataError(f"Unknown classes: {strangers}. Known are: {list(class_names)}.")
         samples = (attrs.evolve(sample, class_id=place[sample.class_name]) for sample in self.samples)
         return ImageDataset(samples, class_names, images=self.images)
+
+    def with_boxes(self, source: "str | Path | Cropper", *, margin: float = 0.0) -> "ImageDataset":
+        """Say where the car is in each photo, and use that part only. Photos without a box stay whole; a warning counts them.
+
+        Args:
+            source: A cropper, such as `"plain_background"` or a function from a photo to a box; or a file of boxes: CSV with the columns
+                path, left, top, right, bottom, or COCO JSON. Files are matched by the end of their path; the largest box counts.
+            margin: What is kept around a box, in [0, 1] of its width and height on each side, up to the edges of the photo.
+
+        Raises:
+            DataError: A file of boxes with faults, all told at once, or one that holds none of these photos.
+            PluginError: The cropper fails, or gives what is no box.
+            UnknownNameError: No cropper is named so.
+        """
+        from car_recog.data.boxes import crop_to_boxes
+
+        return crop_to_boxes(self, source, margin=margin)
 
     def split(
         self,
@@ -281,20 +298,3 @@ def _check_images(images: np.ndarray, n_samples: int) -> None:
         raise DataError(f"Expected photos of shape (n, height, width, 3); got {images.shape}.")
     if len(images) != n_samples:
         raise DataError(f"Expected one label per photo; got {len(images)} photos and {n_samples} labels.")
-
-
-def _number_labels(labels: list[Any], class_names: Sequence[str] | None) -> tuple[list[int], tuple[str, ...]]:
-    """Turn names or integers into class ids and class names."""
-    if all(isinstance(label, int | np.integer) and not isinstance(label, bool) for label in labels):
-        top = max(labels, default=-1) + 1
-        names = tuple(class_names) if class_names is not None else tuple(map(str, range(min(top, MAX_CLASSES))))
-        if wrong := sorted({int(label) for label in labels if not 0 <= label < len(names)}):
-            raise DataError(f"Labels must lie in 0 to {len(names) - 1}; got {wrong[:10]}.")
-        return [int(label) for label in labels], names
-    if not all(isinstance(label, str) for label in labels):
-        raise DataError(f"Labels must be all class names or all integers; got {sorted({type(label).__name__ for label in labels})}.")
-    names = tuple(class_names) if class_names is not None else tuple(sorted(set(labels)))
-    place = {name: i for i, name in enumerate(names)}
-    if strangers := sorted(set(labels) - place.keys()):
-        raise DataError(f"Unknown classes: {strangers}. Known are: {list(names)}.")
-    return [place[label] for label in labels], names

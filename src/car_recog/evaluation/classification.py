@@ -10,15 +10,17 @@ import numpy as np
 
 from car_recog.errors import DataError
 from car_recog.evaluation.calibration import ReliabilityBin, calibration_error
-from car_recog.evaluation.intervals import Interval, bootstrap, number_groups, wilson
+from car_recog.evaluation.coverage_plots import draw_coverage
+from car_recog.evaluation.intervals import Interval, bootstrap, number_groups, share_interval
 from car_recog.evaluation.plots import draw_confusion, draw_history, draw_reliability, draw_scores, save
+from car_recog.evaluation.rejection import CoverageCurve, Kept, kept_figures
 from car_recog.evaluation.report import Background, to_html, to_markdown
 from car_recog.evaluation.sheets import Tile, save_sheet, shrink
 from car_recog.storage import write_text
 
 TOP_K = (1, 3, 5)
 N_WORST = 24
-_NOT_IN_JSON = ("thumbnail", "background")
+_NOT_IN_JSON = ("thumbnail", "background", "coverage_curve")
 
 
 @attrs.frozen
@@ -77,8 +79,14 @@ class ClassificationReport:
         confusion: Counts, true classes in rows, answers in columns.
         ece: Expected calibration error: how far probability and accuracy lie apart; see `calibration.calibration_error`.
         reliability: The bins of the calibration error.
+        coverage_curve: What is left, and right, where answers below a probability are left out; not part of the JSON.
+        kept_for: By accuracy wanted, 0.9, 0.95 and 0.99, what the lowest threshold keeps that reaches it with one
+            mistake more than was seen; None where none does.
+        accepted: Share of the photos that the classifier does not reject; None where it was not calibrated.
+        accepted_accuracy: Share of their answers that are right; None where there are none.
         worst: The wrong answers, most certain first, 24 at most.
-        intervals: 95 % intervals by name of the figure.
+        intervals: 95 % intervals by name of the figure; `coverage_at_0.9` and `accuracy_at_0.9` are those of `kept_for`, its threshold
+            taken as given.
         skipped: Message by file of photos that could not be decoded and were not judged.
         background: What was judged, for pages; not part of the JSON.
     """
@@ -91,6 +99,10 @@ class ClassificationReport:
     confusion: np.ndarray = attrs.field(eq=attrs.cmp_using(eq=np.array_equal), repr=False)
     ece: float
     reliability: tuple[ReliabilityBin, ...]
+    coverage_curve: CoverageCurve = attrs.field(repr=False)
+    kept_for: dict[float, Kept | None]
+    accepted: float | None = None
+    accepted_accuracy: float | None = None
     worst: tuple[Mistake, ...]
     intervals: dict[str, Interval]
     skipped: Mapping[str, str] = attrs.field(factory=dict)
@@ -132,8 +144,8 @@ class ClassificationReport:
     def plot(self, folder: str | Path) -> list[Path]:
         """Draw the report into a folder. Needs the extra `plots`.
 
-        `confusion.png`, `per_class.png`, `calibration.png`; `worst.png`, the worst mistakes, where there are any; and where the
-        classifier handed them in, `history.png`, the curves of the training, and `photos.png`, photos with their classes.
+        `confusion.png`, `per_class.png`, `calibration.png`, `coverage.png`; `worst.png`, the worst mistakes, where there are any; and
+        where the classifier handed them in, `history.png`, the curves of the training, and `photos.png`, photos with their classes.
 
         Returns:
             The files.
@@ -143,6 +155,7 @@ class ClassificationReport:
             "confusion": draw_confusion(self.confusion, self.class_names),
             "per_class": draw_scores([(name, s.precision, s.recall, s.f1, s.support) for name, s in self.per_class.items()]),
             "calibration": draw_reliability(self.reliability, self.ece),
+            "coverage": draw_coverage(self.coverage_curve, self.kept_for),
         }
         if background and background.history:
             figures["history"] = draw_history(background.history)
@@ -154,7 +167,9 @@ class ClassificationReport:
         """Give the figures that matter most: name for people, key in `intervals`, value."""
         top = [(f"top-{k} accuracy", f"top_{k}", value) for k, value in self.top_k.items() if k > 1]
         figures = [("accuracy", "accuracy", self.accuracy), *top, ("macro F1", "macro_f1", self.macro_f1)]
-        return [*figures, ("calibration error", "ece", self.ece)]
+        figures.append(("calibration error", "ece", self.ece))
+        kept = ("accepted", "accepted", self.accepted), ("accuracy of the accepted", "accepted_accuracy", self.accepted_accuracy)
+        return figures + [(name, key, value) for name, key, value in kept if value is not None]
 
 
 def classification_report(
@@ -167,6 +182,7 @@ def classification_report(
     read: Callable[[np.ndarray], np.ndarray] | None = None,
     skipped: Mapping[str, str] | None = None,
     background: Background | None = None,
+    is_accepted: np.ndarray | None = None,
 ) -> ClassificationReport:
     """Judge the answers of a classifier.
 
@@ -181,6 +197,7 @@ def classification_report(
         read: From places, shape `(k,)`, to photos, uint8 `(k, height, width, 3)`, for the worst mistakes.
         skipped: Message by file of photos that are missing here.
         background: What pages tell beside the figures.
+        is_accepted: Whether the classifier stands by each answer, bool of shape `(n,)`; None where it was not calibrated.
 
     Raises:
         DataError: Shapes that do not fit, or no photos.
@@ -206,10 +223,12 @@ def classification_report(
         ClassScore(float(p), float(r), float(f), int(s)) for p, r, f, s in zip(precision, recall, f1, support, strict=True)
     ]
     units = number_groups(groups)
-    ece, ece_interval, bins = calibration_error(probabilities.max(axis=1), answers == labels, units=units)
+    is_right, sure = answers == labels, probabilities.max(axis=1)
+    ece, ece_interval, bins = calibration_error(sure, is_right, units=units)
+    kept, kept_spans = kept_figures(sure, is_right, is_accepted, units)
     return ClassificationReport(
         n_photos=len(labels),
-        accuracy=float(np.mean(answers == labels)),
+        accuracy=float(is_right.mean()),
         top_k={k: float(np.mean(place < k)) for k in ks},
         macro_f1=float(f1[support > 0].mean()),
         per_class=dict(zip(class_names, scores, strict=True)),
@@ -217,9 +236,10 @@ def classification_report(
         ece=ece,
         reliability=bins,
         worst=_worst(probabilities, labels, answers, class_names, sources, read),
-        intervals=_intervals(labels, answers, place, ks, n_classes, units) | {"ece": ece_interval},
+        intervals=_intervals(labels, answers, place, ks, n_classes, units) | {"ece": ece_interval} | kept_spans,
         skipped=dict(skipped or {}),
         background=background,
+        **kept,
     )
 
 
@@ -268,11 +288,6 @@ def _intervals(
         f1 = np.where(true > 0, _scores(right, called, true)[2], np.nan)
         return np.asarray(np.nanmean(f1, axis=1))
 
-    def share(is_right: np.ndarray) -> Interval:
-        if units is None:
-            return wilson(int(is_right.sum()), len(is_right))
-        columns = np.stack([is_right, np.ones_like(is_right)], axis=1).astype(float)
-        return bootstrap(columns, lambda sums: sums[:, 0] / sums[:, 1], units=units)
-
-    shares = {"accuracy": share(answers == labels)} | {f"top_{k}": share(place < k) for k in ks if k > 1}
+    shares = {"accuracy": share_interval(answers == labels, units=units)}
+    shares |= {f"top_{k}": share_interval(place < k, units=units) for k in ks if k > 1}
     return shares | {"macro_f1": bootstrap(counts, macro_f1, units=units)}

@@ -26,6 +26,22 @@ def wilson(n_right: int, n: int) -> Interval:
     return float(max(middle - half, 0.0)), float(min(middle + half, 1.0))
 
 
+def share_interval(is_counted: np.ndarray, *, among: np.ndarray | None = None, units: np.ndarray | None = None) -> Interval:
+    """Give the 95 % interval of a share of photos: Wilson's, or that of draws where photos are not independent.
+
+    Args:
+        is_counted: Shape `(n,)`.
+        among: The photos it is a share of, bool of shape `(n,)`; None takes all.
+        units: See `bootstrap`.
+    """
+    among = np.ones(len(is_counted), bool) if among is None else among
+    if units is None:
+        return wilson(int((is_counted & among).sum()), int(among.sum()))
+    columns = np.stack([is_counted & among, among], axis=1).astype(float)
+    with np.errstate(invalid="ignore"):
+        return bootstrap(columns, lambda sums: sums[:, 0] / sums[:, 1], units=units)
+
+
 def bootstrap(
     values: np.ndarray,
     statistic: Callable[[np.ndarray], np.ndarray],

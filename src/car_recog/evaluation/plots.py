@@ -183,6 +183,14 @@ def draw_reliability(
     """
     figure = new_figure(5.5, 5)
     axes = figure.subplots()
+    fill_reliability(axes, bins, error, unit=unit)
+    axes.set_xlabel(probability)
+    axes.set_ylabel(share)
+    return figure
+
+
+def fill_reliability(axes: Any, bins: Sequence[ReliabilityBin], error: float, *, unit: str) -> None:
+    """Draw into axes what `draw_reliability` draws, but for the names of the axes."""
     x, y = [one.confidence for one in bins], [one.accuracy for one in bins]
     bounds = [wilson(round(one.accuracy * one.n_photos), one.n_photos) for one in bins]
     axes.plot([0, 1], [0, 1], "--", color="grey")
@@ -191,12 +199,9 @@ def draw_reliability(
     axes.set_xlim(0, 1.02)
     axes.set_ylim(0, 1.02)
     axes.grid(alpha=0.3)
-    axes.set_xlabel(probability)
-    axes.set_ylabel(share)
     counts = sorted({one.n_photos for one in bins})
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     axes.set_title(f"calibration error {error:.3f}; {each} {unit} a point", fontsize=9, loc="left")
-    return figure
 
 
 def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":

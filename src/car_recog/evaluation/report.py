@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from car_recog.evaluation.page import Bar, bullets, cards, history, markdown_table, of_100, page, picture, sheet, table
+from car_recog.evaluation.coverage_plots import draw_coverage
+from car_recog.evaluation.page import Bar, Estimate, bullets, cards, history, markdown_table, of_100, page, picture, sheet, table
 from car_recog.evaluation.plots import MAX_IN_ORDER, draw_confusion, draw_reliability, to_png
 from car_recog.evaluation.sheets import Tile
 
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 _MEANING = {
     "accuracy": "the most probable class is right",
     "macro_f1": "mean over the classes of F1, so that a rare class counts as much as a frequent one",
+    "accepted": "share of the photos that it does not reject",
+    "accepted_accuracy": "share of the answers right of those that it does not reject",
     "ece": "how far the probabilities are off, on average; 0 is best, and chance alone makes it a little larger than 0",
 }
 
@@ -52,6 +55,7 @@ def to_markdown(report: "ClassificationReport") -> str:
         "",
         *markdown_table(("class", "precision", "recall", "F1", "photos"), _scores(report)),
     ]
+    lines += ["", "Where only answers from a probability on are kept:", "", *markdown_table(*_kept(report))]
     if confused := report.confusions():
         lines += ["", "Most frequent confusions:", "", *markdown_table(("true class", "answer", "photos", "share of the class"), confused)]
     return "\n".join(lines) + "\n"
@@ -81,6 +85,7 @@ def _sections(report: "ClassificationReport") -> dict[str, str]:
         "Class by class": "<p>Precision: how many of the photos called a class are of it. Recall: how many of its photos are found. "
         "F1: both in one.</p>" + table(columns, scores),
         "How far its probabilities can be believed": _calibration(report),
+        "What leaving out unsure answers is worth": _coverage(report),
         "Its worst mistakes": _mistakes(report),
         "Photos and their classes": _photos(background) if background else "",
         "How it came to be": history(background.facts, background.history) if background else "",
@@ -138,6 +143,25 @@ def _calibration(report: "ClassificationReport") -> str:
     )
 
 
+def _coverage(report: "ClassificationReport") -> str:
+    drawn = picture(
+        to_png(draw_coverage(report.coverage_curve, report.kept_for)),
+        "Share of right answers over the share of the photos that are answered, and both over the threshold.",
+        min_width="40rem",
+    )
+    most = report.coverage_curve.cautious_accuracy.max()
+    missing = [f"{wanted:g}" for wanted, kept in report.kept_for.items() if not kept]
+    short = f" A dash: these photos are too few, or too many answers are wrong; {most:.3f} is the most they reach." if missing else ""
+    return (
+        f"<p>Whoever answers every photo is right in {report.accuracy:.3f} of the cases. Whoever keeps only the answers from some "
+        "probability on answers fewer photos, and is right more often. The thresholds below reach the accuracy wanted with one mistake "
+        f"more than was seen, since they were chosen on these very photos.{short}</p>"
+        + table(*_kept(report))
+        + '<p>The shaded band is a 95 % interval. Dotted lines are the thresholds of the table.</p>'
+        + drawn
+    )
+
+
 def _mistakes(report: "ClassificationReport") -> str:
     if not report.worst:
         return ""
@@ -155,6 +179,19 @@ def _photos(background: Background) -> str:
 
 def _figures(report: "ClassificationReport") -> list[tuple[str, float, str]]:
     return [(name, value, "{:.3f} to {:.3f}".format(*report.intervals[key])) for name, key, value in report.headline()]
+
+
+def _kept(report: "ClassificationReport") -> tuple[list[str], list[list[object]]]:
+    """Give columns and rows of the table of thresholds."""
+    rows: list[list[object]] = []
+    for wanted, kept in report.kept_for.items():
+        if kept:
+            spans = [report.intervals[f"{name}_at_{wanted}"] for name in ("coverage", "accuracy")]
+            shares = (Estimate(share, span) for share, span in zip((kept.coverage, kept.accuracy), spans, strict=True))
+            rows.append([f"{wanted:g}", kept.threshold, *shares])
+        else:
+            rows.append([f"{wanted:g}", *[Estimate(None)] * 3])
+    return ["accuracy wanted", "probability from", "share answered", "accuracy there"], rows
 
 
 def _scores(report: "ClassificationReport") -> list[tuple[str, float, float, float, int]]:

@@ -1,6 +1,5 @@
 """Which of two verifiers is better, judged on the same pairs."""
 
-from math import lgamma, log
 from typing import Any
 
 import attrs
@@ -8,6 +7,7 @@ import numpy as np
 
 from car_recog.errors import DataError
 from car_recog.evaluation.intervals import Interval, percentiles
+from car_recog.evaluation.mcnemar import count_alone, mcnemar
 from car_recog.evaluation.pair_bootstrap import pair_figures
 from car_recog.evaluation.verification import VerificationReport
 
@@ -70,8 +70,6 @@ def compare_verifiers(first: VerificationReport, second: VerificationReport) -> 
 
     Raises:
         DataError: The reports are on different pairs.
-
-    Source: McNemar 1947, Psychometrika 12, for the test.
     """
     for name in ("is_genuine", "identities", "kinds"):
         if not np.array_equal(getattr(first, name), getattr(second, name)):
@@ -87,7 +85,8 @@ def compare_verifiers(first: VerificationReport, second: VerificationReport) -> 
         name: Difference(value, values[1][name], value - values[1][name], percentiles(draws[0][name] - draws[1][name]))
         for name, value in values[0].items()
     }
-    counts_apart = _right_alone(first, second) if has_verdicts else None
+    verdicts = [(one.scores >= one.threshold) == one.is_genuine for one in (first, second)] if has_verdicts else []
+    counts_apart = count_alone(*verdicts) if verdicts else None
     return VerifierComparison(
         n_pairs=first.n_pairs,
         differences=differences,
@@ -95,20 +94,3 @@ def compare_verifiers(first: VerificationReport, second: VerificationReport) -> 
         n_only_second=counts_apart[1] if counts_apart else None,
         p_value=mcnemar(*counts_apart) if counts_apart else None,
     )
-
-
-def _right_alone(first: VerificationReport, second: VerificationReport) -> tuple[int, int]:
-    is_right, other = ((one.scores >= one.threshold) == one.is_genuine for one in (first, second))
-    return int((is_right & ~other).sum()), int((other & ~is_right).sum())
-
-
-def mcnemar(n_only_first: int, n_only_second: int) -> float:
-    """Give the probability that two equally good judges differ by so much or more, from the pairs that one alone judges rightly.
-
-    Example:
-        >>> round(mcnemar(1, 9), 4), mcnemar(0, 0)
-        (0.0215, 1.0)
-    """
-    n, fewer = n_only_first + n_only_second, min(n_only_first, n_only_second)
-    logs = [lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) - n * log(2) for k in range(fewer + 1)]
-    return float(min(1.0, 2 * np.exp(np.logaddexp.reduce(logs))))

@@ -98,8 +98,10 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
         return [variable.numpy() for variable in self._variables]
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
-        values = self._values()
-        self._n += 1
+        n_updates = int(self.model.optimizer.iterations)
+        if n_updates == self._n:
+            return  # gradients are being accumulated
+        self._n, values = n_updates, self._values()
         # The first steps count fully, so that the start is forgotten as fast as the momentum allows.
         keep = min(self._momentum, 1 - 1 / self._n)
         old = self._averages or values

@@ -17,7 +17,7 @@ def freeze(stages: Sequence[Sequence[keras.layers.Layer]], phase: Phase) -> bool
         Whether the whole backbone is frozen.
 
     Raises:
-        OptionError: More stages than there are, or an unknown layer.
+        OptionError: An unknown layer.
     """
     layers = [layer for stage in stages for layer in stage]
     first = _first_trainable(stages, phase.trainable)
@@ -35,8 +35,6 @@ def _first_trainable(stages: Sequence[Sequence[keras.layers.Layer]], trainable: 
     if trainable == "head":
         return n_layers
     if isinstance(trainable, int):
-        if trainable > len(stages):
-            raise OptionError(f"The backbone has {len(stages)} stages; trainable is {trainable}.")
         return n_layers - sum(map(len, stages[-trainable:]))
     names = [layer.name for stage in stages for layer in stage]
     if trainable not in names:

@@ -7,12 +7,12 @@ import attrs
 import keras
 import numpy as np
 
-from car_recog.errors import TrainingError
+from car_recog.errors import OptionError, TrainingError
 from car_recog.progress import progress_bar
 from car_recog.training.callbacks import AverageWeights, Record, ShowProgress, Watch
 from car_recog.training.history import History
 from car_recog.training.recipe import Phase, Recipe
-from car_recog.training.schedules import build_optimizer
+from car_recog.training.schedules import PLATEAU_FACTOR, PLATEAU_PATIENCE, build_optimizer, is_kernel
 
 
 class Augment(Protocol):
@@ -77,17 +77,21 @@ class Task:
 
 
 class TrainedNetwork(keras.Model):  # type: ignore[misc]
-    """A network with what happens to its photos in training only; it is thrown away after the phase."""
+    """A network with what happens in training only: its photos are changed, its kernels cost. It is thrown away after the phase."""
 
-    def __init__(self, network: keras.Model, augmentation: Augment | None) -> None:
+    def __init__(self, network: keras.Model, augmentation: Augment | None, phase: Phase) -> None:
         super().__init__(name="training")
         self.network = network
         self._augmentation = augmentation
+        self._penalty = keras.regularizers.L1L2(phase.l1, phase.l2) if phase.l1 or phase.l2 else None
 
     def call(self, inputs: Any, training: bool | None = None) -> Any:
         if isinstance(inputs, list | tuple):
             photos, draws = inputs
             inputs = self._augmentation.apply(photos, draws) if self._augmentation and training else photos
+        if self._penalty and training:
+            kernels = (self._penalty(v) for v in self.network.trainable_variables if is_kernel(v))
+            self.add_loss(sum(kernels, start=keras.ops.zeros(())))
         return self.network(inputs, training=training)
 
 
@@ -120,13 +124,15 @@ def run_phase(
 
     Raises:
         TrainingError: Nothing is trainable, or the loss becomes infinite or no number.
+        OptionError: Gradients are to be accumulated under a `tf.distribute` strategy.
     """
     variables = network.trainable_variables
     if not variables:
         raise TrainingError(f"Nothing is trainable in phase '{phase.name}'.")
-    model = TrainedNetwork(network, augmentation)
-    metric = task.metric()
-    model.compile(optimizer=build_optimizer(phase, n_epochs * len(batches), variables), loss=task.loss, metrics=[metric])
+    model, metric = TrainedNetwork(network, augmentation, phase), task.metric()
+    phase = _fit_accumulation(phase, n_epochs * len(batches))
+    optimizer = build_optimizer(phase, n_epochs * len(batches) // phase.accumulation, variables)
+    model.compile(optimizer=optimizer, loss=task.loss, metrics=[metric])
     callbacks = [
         *([AverageWeights(recipe.averaging)] if recipe.averaging is not None else []),
         *task.judges,
@@ -134,6 +140,7 @@ def run_phase(
         *([_early_stopping(recipe.patience, task.monitor)] if recipe.patience else []),
         *task.callbacks,
         Record(history, phase.name),
+        *([_falling_rate(task.monitor)] if phase.schedule == "plateau" else []),
     ]
     with progress_bar(phase.name, n_epochs * len(batches), is_shown=task.has_progress) as advance:
         if task.has_progress:
@@ -147,6 +154,27 @@ def run_phase(
             shuffle=False,
             callbacks=callbacks,
         )
+
+
+def _fit_accumulation(phase: Phase, n_batches: int) -> Phase:
+    """Accumulate no more batches than the phase has, and refuse what Keras cannot."""
+    if phase.accumulation > 1 and _is_distributed():  # github.com/keras-team/keras/issues/20582
+        raise OptionError(
+            f"Phase '{phase.name}' accumulates gradients, which Keras cannot do under a tf.distribute strategy. Raise batch_size instead."
+        )
+    return attrs.evolve(phase, accumulation=min(phase.accumulation, n_batches))
+
+
+def _is_distributed() -> bool:
+    if keras.backend.backend() != "tensorflow":
+        return False
+    import tensorflow as tf
+
+    return bool(tf.distribute.has_strategy())
+
+
+def _falling_rate(monitor: str) -> keras.callbacks.Callback:
+    return keras.callbacks.ReduceLROnPlateau(monitor=monitor, mode="min", factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
 
 
 def _early_stopping(patience: int, monitor: str) -> keras.callbacks.Callback:

@@ -1,5 +1,7 @@
 """The recipes that have names, by kind of recogniser."""
 
+import attrs
+
 from car_recog.errors import OptionError, UnknownNameError, suggestion
 from car_recog.training.recipe import Phase, Recipe
 
@@ -30,6 +32,67 @@ PAPER = Recipe(
 )
 """The part classifier of the paper (section III.A.3 and 4): from scratch, no augmentation."""
 
+_BRANDS = Phase(
+    name="all stages",
+    photos_seen=30_000,
+    min_epochs=5,
+    accumulation=2,
+    learning_rate=1e-3,
+    schedule="one_cycle",
+    weight_decay=0.05,
+    global_clip_norm=5.0,
+    augmentation={
+        "flip": 0.5, "rotation": 15.0, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.03, "erasing": 0.25
+    },
+)
+
+BRANDS = Recipe(
+    name="brands",
+    class_balance=1.0,
+    phases=[
+        attrs.evolve(_BRANDS, name="head", trainable="head", augmentation={}),
+        attrs.evolve(_BRANDS, name="last stage", trainable=1, photos_seen=10_000, min_epochs=2),
+        attrs.evolve(_BRANDS, name="last two stages", trainable=2, photos_seen=10_000, min_epochs=2),
+        _BRANDS,
+    ],
+)
+"""Many classes of unequal size: the head first, on features, then the backbone stage by stage. The head `"brands"` belongs to it."""
+
+_ECOMMERCE = Phase(
+    name="all",
+    photos_seen=30_000,
+    min_epochs=5,
+    optimizer="sgd",
+    momentum=0.9,
+    learning_rate=1e-2,
+    global_clip_norm=5.0,
+    augmentation={"flip": 0.5, "rotation": 15.0, "zoom": 0.2},
+)
+
+ECOMMERCE = Recipe(
+    name="ecommerce", phases=[attrs.evolve(_ECOMMERCE, name="head", trainable="head", learning_rate=2e-2, augmentation={}), _ECOMMERCE]
+)
+"""Listing photos: the new dense layers first, on features, then the convolutional layers too."""
+
+MOBILENET_71ST = "conv_pw_11"
+"""The layer after the first 70 of `keras.applications.MobileNet(include_top=False).layers`, the input counted."""
+
+_LADDER = Phase(name="ladder", photos_seen=30_000, min_epochs=5, optimizer="adam", learning_rate=1e-3, schedule="constant")
+_LADDER_AUGMENTED = attrs.evolve(_LADDER, augmentation={"flip": 0.5, "rotation": 15.0, "zoom": 0.2, "translation": 0.1})
+
+LADDER = Recipe(name="ladder", phases=[_LADDER])
+"""The first of five models: a plain network from random weights."""
+
+LADDER_AUGMENTED = Recipe(name="ladder_augmented", phases=[_LADDER_AUGMENTED])
+"""The second to fourth: with random changes to the photos."""
+
+LADDER_TRANSFER = Recipe(
+    name="ladder_transfer",
+    patience=8,
+    phases=[attrs.evolve(_LADDER_AUGMENTED, trainable=MOBILENET_71ST, learning_rate=3e-4)],
+)
+"""The fifth: MobileNet with its first 70 layers frozen, and early stopping, which needs validation photos."""
+
 IDENTITIES = Recipe(
     name="finetune",
     phases=[
@@ -59,7 +122,7 @@ PAIRS_PAPER = Recipe(
 """The verifier of the paper (section III.B). The paper names no optimiser for it; Adam 1e-3 is our choice."""
 
 _NAMED = {
-    "classifier": {"finetune": FINETUNE, "paper": PAPER},
+    "classifier": {recipe.name: recipe for recipe in (FINETUNE, PAPER, BRANDS, ECOMMERCE, LADDER, LADDER_AUGMENTED, LADDER_TRANSFER)},
     "identities": {"finetune": IDENTITIES},
     "pairs": {"finetune": PAIRS_PAPER, "paper": PAIRS_PAPER},
 }

@@ -8,7 +8,7 @@ import attrs
 from car_recog.errors import OptionError
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
-SCHEDULES = ("constant", "cosine", "one_cycle")
+SCHEDULES = ("constant", "cosine", "one_cycle", "plateau")
 
 
 
@@ -55,9 +55,12 @@ class Phase:
         epochs: Passes over the photos.
         photos_seen: Length counted in photos, so that one number fits small and large datasets.
         min_epochs: Fewest passes where `photos_seen` decides.
-        trainable: `"all"`; `"head"`; a number of backbone stages counted from the head; or the name of the first layer that trains.
+        trainable: `"all"`; `"head"`; a number of backbone stages counted from the head, all where it has fewer; or the name of the first
+            layer that trains.
         batch_norm: `"train"` lets batch normalisation of trainable layers adapt, `"frozen"` keeps it as it came.
         batch_size: Photos, or pairs, in a batch.
+        accumulation: Batches whose gradients are averaged into one update; all where the phase has fewer. Batch normalisation sees each
+            batch alone. Updates reach over the ends of epochs; batches left over at the end of the phase are not applied.
         per_identity: Most photos of one identity in a batch of metric learning.
         hard_batches: Whether every second batch of metric learning gathers identities that look alike.
         train_scale: Photos are trained at this share of `image_size`, rounded to 32 pixels. A network trained on somewhat smaller
@@ -67,8 +70,11 @@ class Phase:
         momentum: For `"sgd"`.
         learning_rate: The peak.
         schedule: `"constant"`; `"cosine"` to zero after a linear warm-up; `"one_cycle"`, which starts at a 25th. Updates are counted.
+            `"plateau"` falls to a fifth after three epochs without a lower validation loss.
         warmup: Share of the updates in which the rate rises.
         weight_decay: Decoupled decay of convolution and dense kernels; biases and normalisation have none.
+        l1: Weight in the training loss of the sum of those kernels' absolute values, where they train.
+        l2: Weight of the sum of their squares.
         clip_norm: Largest norm of the gradient of one weight.
         global_clip_norm: Largest norm of the whole gradient.
         augmentation: Plain values by name; see `car_recog.data.augment.Augmentation`.
@@ -81,6 +87,7 @@ class Phase:
     trainable: str | int = attrs.field(default="all", validator=_TRAINABLE)
     batch_norm: str = attrs.field(default="train", validator=_one_of("train", "frozen"))
     batch_size: int = attrs.field(default=32, validator=_COUNT)
+    accumulation: int = attrs.field(default=1, validator=_COUNT)
     per_identity: int = attrs.field(default=3, validator=_COUNT)
     hard_batches: bool = True
     train_scale: float = attrs.field(default=1.0, validator=_must("above 0 and at most 2", lambda value: 0 < value <= 2))
@@ -90,6 +97,8 @@ class Phase:
     schedule: str = attrs.field(default="cosine", validator=_one_of(*SCHEDULES))
     warmup: float = attrs.field(default=0.05, validator=_SHARE)
     weight_decay: float = attrs.field(default=0.0, validator=_NOT_NEGATIVE)
+    l1: float = attrs.field(default=0.0, validator=_NOT_NEGATIVE)
+    l2: float = attrs.field(default=0.0, validator=_NOT_NEGATIVE)
     clip_norm: float | None = attrs.field(default=None, validator=_POSITIVE_OR_NONE)
     global_clip_norm: float | None = attrs.field(default=None, validator=_POSITIVE_OR_NONE)
     augmentation: Mapping[str, float] = attrs.field(factory=dict, validator=_AUGMENTATION)
@@ -163,6 +172,11 @@ class Recipe:
     def is_mixing(self) -> bool:
         """Whether a phase blends photos with each other."""
         return any(phase.augmentation.get("mixup") for phase in self.phases)
+
+    @property
+    def needs_validation(self) -> bool:
+        """Whether early stopping or a learning rate depends on validation."""
+        return self.patience is not None or any(phase.schedule == "plateau" for phase in self.phases)
 
     def with_phases(self, **changes: Any) -> "Recipe":
         """Change fields of all phases, for instance the length: `recipe.with_phases(photos_seen=None, epochs=3)`."""

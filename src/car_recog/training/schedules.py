@@ -1,6 +1,7 @@
 """Optimizers and learning rates from a phase. Schedules count optimizer updates."""
 
 from collections.abc import Iterable
+from typing import Any
 
 import keras
 
@@ -8,12 +9,14 @@ from car_recog.training.recipe import Phase
 
 ONE_CYCLE_START = 25.0
 ONE_CYCLE_WARMUP = 0.3
+PLATEAU_FACTOR = 0.2
+PLATEAU_PATIENCE = 3
 
 
 def learning_rate(phase: Phase, n_updates: int) -> float | keras.optimizers.schedules.LearningRateSchedule:
     """Give the learning rate of a phase of so many updates.
 
-    A constant rate without warm-up is a plain number, so that callbacks such as `ReduceLROnPlateau` can set it.
+    A rate that is constant, or falls when validation says so, is a plain number that callbacks can set.
 
     Source: one-cycle: Smith and Topin 2017, arXiv:1708.07120; cosine: Loshchilov and Hutter, ICLR 2017, arXiv:1608.03983.
 
@@ -23,25 +26,47 @@ def learning_rate(phase: Phase, n_updates: int) -> float | keras.optimizers.sche
         [0.0, 0.5, 1.0, 0.5, 0.0]
     """
     peak = phase.learning_rate
-    if phase.schedule == "constant":
+    if phase.schedule in ("constant", "plateau"):
         return peak
     is_cycle = phase.schedule == "one_cycle"
     n_rising = max(1, round(n_updates * (ONE_CYCLE_WARMUP if is_cycle else phase.warmup)))
-    return keras.optimizers.schedules.CosineDecay(
+    schedule = keras.optimizers.schedules.CosineDecay(
         initial_learning_rate=peak / ONE_CYCLE_START if is_cycle else 0.0,
         decay_steps=max(1, n_updates - n_rising),
         warmup_target=peak,
         warmup_steps=n_rising,
     )
+    return schedule if phase.accumulation == 1 else ByUpdate(schedule, phase.accumulation)
+
+
+class ByUpdate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
+    """Asks a schedule by updates where Keras, as under gradient accumulation, counts batches.
+
+    Args:
+        schedule: From the number of updates made to the learning rate.
+        accumulation: Batches in an update.
+    """
+
+    def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, accumulation: int) -> None:
+        self._schedule, self._accumulation = schedule, accumulation
+
+    def __call__(self, step: Any) -> Any:
+        return self._schedule(keras.ops.floor_divide(step, self._accumulation))
+
+
+def is_kernel(variable: keras.Variable) -> bool:
+    """Tell the kernel of a convolution or a dense layer from biases and normalisation."""
+    return str(variable.path).endswith("kernel")
 
 
 def build_optimizer(phase: Phase, n_updates: int, variables: Iterable[keras.Variable]) -> keras.Optimizer:
-    """Build the optimizer of a phase; weight decay leaves biases and normalisation alone."""
+    """Build the optimizer of a phase of so many updates; weight decay leaves biases and normalisation alone."""
     common = {
         "learning_rate": learning_rate(phase, n_updates),
         "clipnorm": phase.clip_norm,
         "global_clipnorm": phase.global_clip_norm,
         "weight_decay": phase.weight_decay or None,
+        "gradient_accumulation_steps": phase.accumulation if phase.accumulation > 1 else None,
     }
     if phase.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(momentum=phase.momentum, **common)
@@ -50,5 +75,5 @@ def build_optimizer(phase: Phase, n_updates: int, variables: Iterable[keras.Vari
     else:
         optimizer = keras.optimizers.AdamW(**{**common, "weight_decay": phase.weight_decay})
     if phase.weight_decay:
-        optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not v.path.endswith("kernel")])
+        optimizer.exclude_from_weight_decay(var_list=[v for v in variables if not is_kernel(v)])
     return optimizer

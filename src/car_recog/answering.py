@@ -1,0 +1,130 @@
+"""What a fitted classifier says about photos."""
+
+from collections.abc import Iterable, Iterator, Sequence
+
+import attrs
+import keras
+import numpy as np
+
+from car_recog.data.images import Photo
+from car_recog.data.pipeline import as_photos, load_photos, photo_chunks
+from car_recog.data.samples import ImageDataset
+from car_recog.errors import DataError, NotFittedError
+from car_recog.evaluation.class_calibration import ClassCalibration
+from car_recog.evaluation.temperature import softmax
+from car_recog.explain import Explanation
+from car_recog.explanations import explain_class
+from car_recog.fitting import Fitted
+from car_recog.network import Network, NetworkConfig
+from car_recog.prediction import Prediction, predictions, sources
+
+BATCH = 64
+
+
+@attrs.frozen
+class Answers:
+    """What a classifier computes for photos: calibrated logits, and cosines to the means of the classes, both `(n, n_classes)`."""
+
+    logits: np.ndarray
+    similarities: np.ndarray
+
+
+def pass_through(network: Network, chunks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Give the logits `(n, n_classes)` and the unit-length embeddings `(n, dim)` of photos."""
+    outputs = [network.both.predict_on_batch(chunk) for chunk in chunks]
+    if not outputs:
+        return tuple(np.zeros((0, int(output.shape[-1])), np.float32) for output in network.both.outputs)  # type: ignore[return-value]
+    logits, features = (np.concatenate(parts).astype(np.float32) for parts in zip(*outputs, strict=True))
+    return logits, np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12))
+
+
+class Answering:
+    """The part of a classifier that answers; `CarClassifier` adds how it is trained, judged, calibrated and saved."""
+
+    config: NetworkConfig
+    _state: Fitted | None
+
+    @property
+    def model(self) -> keras.Model:
+        """The Keras model, from photos in [0, 255] of shape `(batch, height, width, 3)` to logits `(batch, n_classes)`."""
+        return self._network.model
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """What it tells apart, in the order of the columns of `predict_proba`; empty before `fit`."""
+        return self._state.known.names if self._state else ()
+
+    @property
+    def calibration(self) -> ClassCalibration | None:
+        """What `calibrate` chose, for the way of answering in use; None before."""
+        return self._state.calibration_in_use if self._state else None
+
+    @property
+    def _network(self) -> Network:
+        return self._fitted().network
+
+    def _fitted(self) -> Fitted:
+        if self._state is None:
+            raise NotFittedError(f"This {type(self).__name__} is not fitted. Call fit first, or {type(self).__name__}.load(folder).")
+        return self._state
+
+    def predict(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> list[Prediction]:
+        """Name the class of each photo.
+
+        Args:
+            photos: Paths, bytes, uint8 arrays, Pillow images, one of them alone, or a dataset.
+
+        Raises:
+            ImageDecodeError: A photo cannot be decoded.
+            NotFittedError: Nothing was trained or loaded.
+        """
+        return self._predictions(sources(photos), self._answers(self._chunks(photos)))
+
+    def predict_group(self, photos: "Sequence[Photo] | ImageDataset") -> Prediction:
+        """Name the class of one car from several photos of it: the mean of their calibrated logits decides.
+
+        Raises:
+            DataError: No photos.
+        """
+        answers = self._answers(self._chunks(photos))
+        n_photos = len(answers.logits)
+        if not n_photos:
+            raise DataError("predict_group needs at least one photo of the car.")
+        fused = Answers(answers.logits.mean(axis=0, keepdims=True), answers.similarities.mean(axis=0, keepdims=True))
+        return self._predictions([f"{n_photos} photos"], fused)[0]
+
+    def predict_proba(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
+        """Give the probability of every class: float32, shape `(n_photos, n_classes)`; calibrated once `calibrate` has run."""
+        return softmax(self._answers(self._chunks(photos)).logits)
+
+    def embed(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
+        """Give the pooled features of each photo at unit length: float32, shape `(n_photos, dim)`."""
+        return pass_through(self._network, self._chunks(photos))[1]
+
+    def explain(self, photo: Photo, class_name: str | None = None) -> Explanation:
+        """Show which places of a photo speak for a class, by Grad-CAM.
+
+        Args:
+            photo: One photo.
+            class_name: The class that is asked about; the most probable one where not given.
+
+        Raises:
+            OptionError: The network has no such class.
+        """
+        return explain_class(self, photo, class_name)
+
+    def _answers(self, chunks: Iterable[np.ndarray]) -> Answers:
+        fitted = self._fitted()
+        logits, embeddings = pass_through(fitted.network, chunks)
+        similarities = fitted.known.similarities(embeddings)
+        temperature = self.calibration.temperature if self.calibration else 1.0
+        return Answers((similarities if fitted.has_prototypes else logits) / np.float32(temperature), similarities)
+
+    def _predictions(self, names: Sequence[str], answers: Answers) -> list[Prediction]:
+        return predictions(names, answers.logits, answers.similarities, self._fitted().known, self.calibration)
+
+    def _chunks(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> Iterator[np.ndarray]:
+        size, resize = self.config.image_size, self.config.resize
+        if isinstance(photos, ImageDataset):
+            return load_photos(photos, image_size=size, resize=resize, on_error="raise").chunks(BATCH)
+        return photo_chunks(as_photos(photos), BATCH, image_size=size, resize=resize)

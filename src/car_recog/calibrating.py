@@ -1,0 +1,78 @@
+"""From photos that training never saw to the calibration of a classifier."""
+
+from collections.abc import Sequence
+
+import attrs
+import numpy as np
+
+from car_recog.answering import BATCH, pass_through
+from car_recog.data.images import Photo
+from car_recog.data.pipeline import as_photos, photo_chunks
+from car_recog.data.samples import ImageDataset
+from car_recog.errors import DataError
+from car_recog.evaluation.class_calibration import ClassCalibration, calibrate_classes
+from car_recog.fitting import Fitted
+from car_recog.known_classes import KnownClasses
+from car_recog.network import NetworkConfig
+from car_recog.runs import load_fitted
+
+
+@attrs.frozen
+class _Passed:
+    """Logits and embeddings of photos."""
+
+    logits: np.ndarray
+    embeddings: np.ndarray
+
+
+def calibrate_classifier(
+    fitted: Fitted,
+    config: NetworkConfig,
+    val: ImageDataset,
+    *,
+    precision: float | None,
+    coverage: float | None,
+    unknown: "Photo | Sequence[Photo] | ImageDataset | None",
+    verbose: bool,
+) -> tuple[ClassCalibration, ClassCalibration]:
+    """Calibrate both ways of answering: by the network, and by the means of classes; see `CarClassifier.calibrate`."""
+    photos = load_fitted(config, val.with_class_names(fitted.known.names), on_error="skip", verbose=verbose)
+    groups = [val[int(i)].group for i in photos.kept]
+    seen = _Passed(*pass_through(fitted.network, photos.chunks(BATCH)))
+    strange = None if unknown is None else _pass_unknown(fitted, config, unknown, verbose=verbose)
+
+    def calibrate(known: KnownClasses, *, by_means: bool) -> ClassCalibration:
+        """Calibrate one way of answering; photos of classes that are not among `known` are left out."""
+        numbers = {name: i for i, name in enumerate(known.names)}
+        labels = np.array([numbers.get(fitted.known.names[label], -1) for label in photos.labels])
+        places = np.flatnonzero(labels >= 0)
+        if not len(places):
+            raise DataError("None of these photos is of a class that the network was trained on.")
+
+        def answers(passed: _Passed) -> tuple[np.ndarray, np.ndarray]:
+            similarities = known.similarities(passed.embeddings)
+            return (similarities if by_means else passed.logits), similarities
+
+        logits, similarities = answers(seen)
+        return calibrate_classes(
+            logits[places],
+            labels[places],
+            similarities=similarities[places],
+            precision=precision,
+            coverage=coverage,
+            unknown=None if strange is None else answers(strange),
+            level_labels=known.level_labels,
+            groups=[groups[i] for i in places],
+        )
+
+    return calibrate(fitted.trained, by_means=False), calibrate(fitted.known, by_means=True)
+
+
+def _pass_unknown(
+    fitted: Fitted, config: NetworkConfig, photos: "Photo | Sequence[Photo] | ImageDataset", *, verbose: bool
+) -> _Passed:
+    if isinstance(photos, ImageDataset):
+        chunks = load_fitted(config, photos, on_error="skip", verbose=verbose).chunks(BATCH)
+    else:
+        chunks = photo_chunks(as_photos(photos), BATCH, image_size=config.image_size, resize=config.resize)
+    return _Passed(*pass_through(fitted.network, chunks))
