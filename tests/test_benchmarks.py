@@ -241,6 +241,28 @@ def test_the_far_on_new_cars_is_held_against_the_one_chosen(cars, tmp_path, monk
     assert row["is_inside"] == (row["low"] <= 0 <= row["high"])
 
 
+@pytest.mark.filterwarnings("ignore:Training has collapsed")
+def test_a_classifier_is_judged_with_its_calibration_and_strangers(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    for number in range(120):
+        path = tmp_path / "photos" / ("dark", "grey", "light")[number % 3] / f"{number}.jpg"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray((rng.integers(0, 60, (40, 48, 3)) + 90 * (number % 3)).astype(np.uint8)).save(path)
+    (tmp_path / "photos" / "odd").mkdir()
+    for number in range(4):
+        Image.fromarray(rng.integers(0, 255, (40, 48, 3)).astype(np.uint8)).save(tmp_path / "photos" / "odd" / f"{number}.jpg")
+    (tmp_path / "photos" / "odd").rename(tmp_path / "odd")
+    (tmp_path / "odd" / "broken.jpg").write_bytes(b"no photo")
+    small = ("--backbone", "tiny_cnn", "--image-size", 32, "--photos-seen", 60, "--precision", 0.3, "--unknown-classes", 1)
+
+    row = run("model_recipe", tmp_path / "photos", *small, "--strange", tmp_path / "odd", monkeypatch=monkeypatch, folder=tmp_path)
+
+    assert row["n_train"] + row["n_test"] == 80
+    assert row["logistic"] == 1.0
+    assert {what: found["n"] for what, found in row["strangers"].items()} == {"unknown classes": 20, "odd": 2}
+    assert 0 <= row["strangers"]["odd"]["max_softmax"] <= 1
+
+
 def test_mirror_images_make_up_for_photos_that_are_missing(cars, tmp_path):
     from verification import gather_photos
 

@@ -4,7 +4,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from car_recog.cli.options import add_common_flags, add_group_flag, add_photo_flags
+from car_recog.cli.options import add_common_flags, add_group_flag, add_photo_flags, add_task_flag
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, printable, show_json, show_line, show_table
 from car_recog.cli.sides import read_all
 from car_recog.data.checks import check_data
@@ -27,13 +27,15 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     data = commands.add_parser("data", help="check photos, or split them into lists", allow_abbrev=False)
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
     check = actions.add_parser("check", help="find broken, doubled, leaking and odd photos", description=_CHECK, allow_abbrev=False)
-    add_photo_flags(check)
+    add_task_flag(add_photo_flags(check))
     check.add_argument("--against", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders that must hold none of these photos")
     check.add_argument("--out", type=Path, metavar="FILE", help="write all findings to a .json or .md file")
     add_common_flags(check)
     check.set_defaults(run=run_check, group_pattern=None)
     split = actions.add_parser("split", help="write a split as lists", description=_SPLIT, allow_abbrev=False)
-    add_group_flag(add_photo_flags(split))
+    photos = add_photo_flags(split)
+    add_group_flag(photos)
+    add_task_flag(photos)
     split.add_argument("--out", type=Path, required=True, metavar="FOLDER", help="receives the lists; new or empty")
     split.add_argument(
         "--fractions", nargs="+", type=float, default=[0.7, 0.15, 0.15], metavar="F", help="of train, val and test, or of train and test"

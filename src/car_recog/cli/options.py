@@ -58,14 +58,18 @@ def add_group_flag(group: "argparse._ActionsContainer") -> None:
     )
 
 
+def add_task_flag(group: "argparse._ActionsContainer") -> None:
+    """Add the flag that says which photos of a CompCars tree are meant."""
+    tasks = ("parts", "models", "makes")
+    group.add_argument("--task", choices=tasks, help="what the classes of a CompCars tree are (what the recogniser is for, else parts)")
+
+
 def add_data_flags(parser: argparse.ArgumentParser, *, is_needed: bool = True) -> None:
     """Add the flags that say where the photos are, what they show, and how they are split."""
     group = add_photo_flags(parser, is_needed=is_needed)
     add_crop_flags(group)
     add_group_flag(group)
-    group.add_argument(
-        "--task", choices=("parts", "models", "makes"), help="what the classes of a CompCars tree are (what the recogniser is for)"
-    )
+    add_task_flag(group)
     group.add_argument(
         "--split",
         choices=("official", "random"),

@@ -1,0 +1,193 @@
+"""How well the default classifier tells models apart, what its ingredients are worth, and how far its answers can be relied on.
+
+    python benchmarks/model_recipe.py photos --weights weights.h5 --seeds 0 1 2 --json models.jsonl
+    python benchmarks/model_recipe.py photos --weights weights.h5 --variants finetune no_crop mixup
+    python benchmarks/model_recipe.py photos --weights weights.h5 --unknown-classes 5 --strange other_photos parts
+
+Each seed splits anew: 80 % train, 20 % judge, stratified, near-duplicates on one side. Accuracy and macro F1 are of the 20 %; half of
+those, 10 %, calibrate, and what the calibration is worth is judged on the other half. Seconds are those of `fit`, decoding and compiling
+included; nothing is cached before. Beside the network stands logistic regression on the features of the backbone as it came.
+
+With --unknown-classes so many classes, chosen by the seed, are left out of training; half of their photos, and half of those in the
+folders of --strange, choose the way to tell what is unknown, the other half is judged. With --json rows that stand in the file are not
+made again.
+"""
+
+import argparse
+import json
+import os
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import attrs
+import keras
+import numpy as np
+from rounds import Row, report
+
+from car_recog import CarClassifier, FolderDataset, ImageDataset, Recipe, get_recipe
+from car_recog.data.folders import find_photos
+from car_recog.data.images import decode
+from car_recog.errors import ImageDecodeError
+from car_recog.evaluation.outliers import auroc
+from car_recog.network import build_network
+from car_recog.runs import load_fitted, photo_features
+from car_recog.storage import CACHE_VARIABLE
+from car_recog.training.linear import fit_logistic
+
+SHARES = (0.8, 0.1, 0.1)
+
+
+def changed(*, recipe: dict[str, Any] | None = None, augmentation: dict[str, float] | None = None, **phase: Any) -> Recipe:
+    """Give the default recipe with something changed."""
+    default = get_recipe("finetune")
+    changes = {**default.phases[0].augmentation, **(augmentation or {})}
+    return attrs.evolve(default.with_phases(augmentation=changes, **phase), **(recipe or {}))
+
+
+VARIANTS = {
+    "finetune": changed(),
+    "no_crop": changed(augmentation={"crop_area": 1.0}),
+    "no_flip": changed(augmentation={"flip": 0.0}),
+    "no_colours": changed(augmentation={"brightness": 0.0, "contrast": 0.0, "saturation": 0.0}),
+    "no_erasing": changed(augmentation={"erasing": 0.0}),
+    "no_mixup": changed(augmentation={"mixup": 0.0}),
+    "erasing": changed(augmentation={"erasing": 0.25}),
+    "mixup": changed(augmentation={"mixup": 0.2}),
+    "no_head_start": changed(recipe={"head_start": None}),
+    "no_smoothing": changed(recipe={"label_smoothing": 0.0}),
+    "frozen_norm": changed(batch_norm="frozen"),
+    "constant_rate": changed(schedule="constant", learning_rate=3e-4),
+    "no_decay": changed(weight_decay=0.0),
+    "full_size": changed(train_scale=1.0),
+}
+
+
+def classifier(args: argparse.Namespace) -> CarClassifier:
+    options = {"alpha": 0.25} if args.backbone == "mobilenet" else None
+    return CarClassifier(args.backbone, args.weights, image_size=(args.image_size,) * 2, backbone_options=options)
+
+
+def baseline(clf: CarClassifier, train: ImageDataset, test: ImageDataset) -> float:
+    """Accuracy of logistic regression on frozen features, with the best of four strengths, chosen on the test photos in its favour."""
+    network = build_network(clf.config, n_classes=len(train.class_names), weights=clf.weights)
+    sides = [load_fitted(clf.config, data, on_error="skip", verbose=False) for data in (train, test)]
+    features = [photo_features(clf.config, network.features, side) for side in sides]
+    scores = []
+    for l2 in (1e-3, 1e-2, 1e-1, 1.0):
+        kernel, bias = fit_logistic(features[0], sides[0].labels, len(train.class_names), l2=l2, seed=0)
+        scores.append(float(((features[1] @ kernel + bias).argmax(axis=1) == sides[1].labels).mean()))
+    return max(scores)
+
+
+def readable(folder: Path) -> list[str]:
+    """Give the photos of a folder that can be decoded."""
+    paths = []
+    for path in find_photos(folder):
+        try:
+            decode(str(path), image_size=(8, 8))
+        except ImageDecodeError:
+            continue
+        paths.append(str(path))
+    return paths
+
+
+def half(items: list[str], seed: int) -> tuple[list[str], list[str]]:
+    order = np.random.default_rng(seed).permutation(len(items))
+    chosen = [items[i] for i in order]
+    return chosen[::2], chosen[1::2]
+
+
+def measure(data: ImageDataset, name: str, seed: int, args: argparse.Namespace) -> Row:
+    names = np.random.default_rng(seed).permutation(data.class_names)
+    unknown, known = set(names[: args.unknown_classes]), [name for name in data.class_names if name not in names[: args.unknown_classes]]
+    strangers = {"unknown classes": [str(sample.path) for sample in data.samples if sample.class_name in unknown]} if unknown else {}
+    strangers |= {folder.name: readable(folder) for folder in args.strange}
+    kept = data.subset(i for i, sample in enumerate(data.samples) if sample.class_name not in unknown).with_class_names(known)
+    train, val, test = kept.split(*SHARES, seed=seed, near_duplicates="together")
+    held_out = ImageDataset([*val.samples, *test.samples], known)
+    clf = classifier(args)
+    recipe = VARIANTS[name] if args.photos_seen is None else VARIANTS[name].with_phases(photos_seen=args.photos_seen, min_epochs=1)
+    start = time.perf_counter()
+    clf.fit(train, recipe=recipe, seed=seed, verbose=args.verbose)
+    seconds = time.perf_counter() - start
+    judged = clf.evaluate(held_out, verbose=False)
+    row: Row = {"n_train": len(train), "n_test": len(held_out), "seconds": round(seconds, 1), "logistic": baseline(clf, train, held_out)}
+    row |= {"accuracy": judged.accuracy, "macro_f1": judged.macro_f1, "accuracy_interval": judged.intervals["accuracy"]}
+    sides = {what: half(paths, seed) for what, paths in strangers.items()}
+    chosen = [path for first, _ in sides.values() for path in first]
+    found = clf.calibrate(val, precision=args.precision, unknown=chosen or None, verbose=False)
+    judged = clf.evaluate(test, verbose=False)
+    row |= {figure: getattr(judged, figure) for figure in ("ece", "accepted", "accepted_accuracy")}
+    row |= {"ece_before": found.ece_before, "temperature": found.temperature, "score": found.score, "intervals": judged.intervals}
+    return row | {"strangers": {what: tell(clf, test, second) for what, (_, second) in sides.items()}}
+
+
+def tell(clf: CarClassifier, test: ImageDataset, paths: list[str]) -> Row:
+    """Judge how well strangers are told from known photos, by the chosen score and by the others."""
+    from car_recog.evaluation.outliers import outlier_scores
+
+    known, strange = (clf._answers(clf._chunks(photos)) for photos in (test, paths))
+    scores = [outlier_scores(answers.logits, answers.similarities) for answers in (known, strange)]
+    areas = {name: auroc(scores[0][name], scores[1][name]) for name in scores[0]}
+    return {"n": len(paths), **areas, "accepted": float(np.mean([not answer.rejected for answer in clf.predict(paths)]))}
+
+
+def table(rows: list[Row]) -> list[Row]:
+    """Flatten the rows for people, and add the mean of each variant."""
+    columns = ("logistic", "accuracy", "macro_f1", "ece_before", "ece", "accepted", "accepted_accuracy", "seconds")
+    shown = [{name: row[name] for name in ("variant", "seed", *columns)} for row in rows]
+    for variant in dict.fromkeys(row["variant"] for row in rows):
+        mine = [row for row in rows if row["variant"] == variant]
+        if len(mine) > 1:
+            shown.append({"variant": variant, "seed": "mean", **{name: float(np.mean([row[name] for row in mine])) for name in columns}})
+    for row in rows:
+        shown += [{"variant": f"{row['variant']}, {what}", "seed": row["seed"], **found} for what, found in row["strangers"].items()]
+    return shown
+
+
+def run(args: argparse.Namespace) -> list[Row]:
+    """Make the rows that are not in the file yet."""
+    data = FolderDataset(args.data, args.label_pattern)
+    settings = {name: getattr(args, name) for name in ("backbone", "image_size", "photos_seen", "unknown_classes", "precision")}
+    known = [json.loads(line) for line in args.json.read_text("utf-8").splitlines()] if args.json and args.json.exists() else []
+    rows = []
+    for name in args.variants:
+        for seed in args.seeds:
+            key = {"variant": name, "seed": seed, "settings": settings}
+            row = next((old for old in known if key.items() <= old.items()), None)
+            if row is None:
+                with tempfile.TemporaryDirectory() as folder:
+                    os.environ[CACHE_VARIABLE] = folder
+                    row = {**key, **measure(data, name, seed, args)}
+                keras.backend.clear_session()
+                print(json.dumps({column: value for column, value in row.items() if column != "settings"}), flush=True)
+                if args.json:
+                    with args.json.open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(row) + "\n")
+            rows.append(row)
+    return rows
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, help="a folder with a folder of photos per class")
+    parser.add_argument("--label-pattern", help="as of FolderDataset")
+    parser.add_argument("--weights", help="a file of weights, or imagenet")
+    parser.add_argument("--backbone", default="mobilenet", help="mobilenet (alpha 0.25) by default")
+    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=["finetune"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--photos-seen", type=int, help="length of the training; the recipe's own where not given")
+    parser.add_argument("--unknown-classes", type=int, default=0, metavar="N", help="classes left out of training (0)")
+    parser.add_argument("--strange", nargs="+", type=Path, default=[], metavar="FOLDER", help="photos of none of the classes")
+    parser.add_argument("--precision", type=float, default=0.9, help="that the accepted answers are calibrated for (0.9)")
+    parser.add_argument("--json", type=Path, help="append one line per run to this file, and skip those that stand there")
+    parser.add_argument("--verbose", action="store_true")
+    args = parser.parse_args()
+    report(table(run(args)), None, photos=str(args.data.name), length=args.photos_seen or "the recipe's own")
+
+
+if __name__ == "__main__":
+    main()
