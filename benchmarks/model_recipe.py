@@ -1,7 +1,7 @@
 """How well the default classifier tells models apart, what its ingredients are worth, and how far its answers can be relied on.
 
     python benchmarks/model_recipe.py photos --weights weights.h5 --seeds 0 1 2 --json models.jsonl
-    python benchmarks/model_recipe.py photos --weights weights.h5 --variants finetune no_crop mixup
+    python benchmarks/model_recipe.py photos --weights weights.h5 --variants finetune no_crop mixup small_size
     python benchmarks/model_recipe.py photos --weights weights.h5 --unknown-classes 5 --strange other_photos parts
 
 Each seed splits anew: 80 % train, 20 % judge, stratified, near-duplicates on one side. Accuracy and macro F1 are of the 20 %; half of
@@ -14,54 +14,24 @@ made again.
 """
 
 import argparse
-import json
-import os
-import tempfile
 import time
+from functools import partial
 from pathlib import Path
-from typing import Any
 
-import attrs
-import keras
 import numpy as np
-from rounds import Row, report
+from ingredients import VARIANTS
+from rounds import Row, remembered, report
 
-from car_recog import CarClassifier, FolderDataset, ImageDataset, Recipe, get_recipe
+from car_recog import CarClassifier, FolderDataset, ImageDataset
 from car_recog.data.folders import find_photos
 from car_recog.data.images import decode
 from car_recog.errors import ImageDecodeError
 from car_recog.evaluation.outliers import auroc
 from car_recog.network import build_network
 from car_recog.runs import load_fitted, photo_features
-from car_recog.storage import CACHE_VARIABLE
 from car_recog.training.linear import fit_logistic
 
 SHARES = (0.8, 0.1, 0.1)
-
-
-def changed(*, recipe: dict[str, Any] | None = None, augmentation: dict[str, float] | None = None, **phase: Any) -> Recipe:
-    """Give the default recipe with something changed."""
-    default = get_recipe("finetune")
-    changes = {**default.phases[0].augmentation, **(augmentation or {})}
-    return attrs.evolve(default.with_phases(augmentation=changes, **phase), **(recipe or {}))
-
-
-VARIANTS = {
-    "finetune": changed(),
-    "no_crop": changed(augmentation={"crop_area": 1.0}),
-    "no_flip": changed(augmentation={"flip": 0.0}),
-    "no_colours": changed(augmentation={"brightness": 0.0, "contrast": 0.0, "saturation": 0.0}),
-    "no_erasing": changed(augmentation={"erasing": 0.0}),
-    "no_mixup": changed(augmentation={"mixup": 0.0}),
-    "erasing": changed(augmentation={"erasing": 0.25}),
-    "mixup": changed(augmentation={"mixup": 0.2}),
-    "no_head_start": changed(recipe={"head_start": None}),
-    "no_smoothing": changed(recipe={"label_smoothing": 0.0}),
-    "frozen_norm": changed(batch_norm="frozen"),
-    "constant_rate": changed(schedule="constant", learning_rate=3e-4),
-    "no_decay": changed(weight_decay=0.0),
-    "full_size": changed(train_scale=1.0),
-}
 
 
 def classifier(args: argparse.Namespace) -> CarClassifier:
@@ -151,23 +121,8 @@ def run(args: argparse.Namespace) -> list[Row]:
     """Make the rows that are not in the file yet."""
     data = FolderDataset(args.data, args.label_pattern)
     settings = {name: getattr(args, name) for name in ("backbone", "image_size", "photos_seen", "unknown_classes", "precision")}
-    known = [json.loads(line) for line in args.json.read_text("utf-8").splitlines()] if args.json and args.json.exists() else []
-    rows = []
-    for name in args.variants:
-        for seed in args.seeds:
-            key = {"variant": name, "seed": seed, "settings": settings}
-            row = next((old for old in known if key.items() <= old.items()), None)
-            if row is None:
-                with tempfile.TemporaryDirectory() as folder:
-                    os.environ[CACHE_VARIABLE] = folder
-                    row = {**key, **measure(data, name, seed, args)}
-                keras.backend.clear_session()
-                print(json.dumps({column: value for column, value in row.items() if column != "settings"}), flush=True)
-                if args.json:
-                    with args.json.open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(row) + "\n")
-            rows.append(row)
-    return rows
+    keys = [{"variant": name, "seed": seed, "settings": settings} for name in args.variants for seed in args.seeds]
+    return [remembered(args.json, key, partial(measure, data, key["variant"], key["seed"], args)) for key in keys]
 
 
 def main() -> None:

@@ -15,24 +15,20 @@ the 95 % interval of the difference of both FAR, the cars of both sides drawn an
 
 import argparse
 import hashlib
-import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import attrs
-import keras
 import numpy as np
-from rounds import Row, report
+from rounds import Row, remembered, report
 
 from car_recog import FolderDataset, ImageDataset, PairDataset, Recipe, SiameseVerifier, get_recipe, same_attributes
 from car_recog.data.copies import content_keys
 from car_recog.evaluation.intervals import percentiles
 from car_recog.evaluation.pair_bootstrap import pair_weights
-from car_recog.storage import CACHE_VARIABLE
 
 COLUMNS = {"any": "any car", "model": "same model", "colour": "same colour", "model colour": "same model and colour"}
 FAR = 0.01
@@ -236,24 +232,16 @@ def run(args: argparse.Namespace) -> list[Row]:
     data = FolderDataset(args.data, args.label_pattern)
     work = cover if args.far_coverage else measure
     settings = {name: getattr(args, name) for name in ("backbone", "image_size", "photos_seen", "one_in", "cap", "far_coverage")}
-    known = [json.loads(line) for line in args.json.read_text("utf-8").splitlines()] if args.json and args.json.exists() else []
-    rows = []
-    for name in args.variants:
-        for fold in [None] if args.final or args.far_coverage else args.folds:
-            for seed in args.seeds:
-                key = {"variant": name, "fold": "final" if fold is None else fold, "seed": seed, "settings": settings}
-                row = next((old for old in known if key.items() <= old.items()), None)
-                if row is None:
-                    with tempfile.TemporaryDirectory() as folder:
-                        os.environ[CACHE_VARIABLE] = folder
-                        row = {**key, **work(data, name, fold, seed, args)}
-                    keras.backend.clear_session()
-                    print(json.dumps({column: value for column, value in row.items() if column != "settings"}), flush=True)
-                    if args.json:
-                        with args.json.open("a", encoding="utf-8") as file:
-                            file.write(json.dumps(row) + "\n")
-                rows.append(row)
-    return rows
+    folds = [None] if args.final or args.far_coverage else args.folds
+    runs = [(name, fold, seed) for name in args.variants for fold in folds for seed in args.seeds]
+    return [
+        remembered(
+            args.json,
+            {"variant": name, "fold": "final" if fold is None else fold, "seed": seed, "settings": settings},
+            partial(work, data, name, fold, seed, args),
+        )
+        for name, fold, seed in runs
+    ]
 
 
 def main() -> None:
