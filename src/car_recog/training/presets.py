@@ -12,7 +12,7 @@ FINETUNE = Recipe(
     phases=[
         Phase(
             name="finetune",
-            photos_seen=30_000,
+            photos_seen=45_000,
             min_epochs=5,
             train_scale=0.85,
             learning_rate=2e-3,
