@@ -130,6 +130,8 @@ def test_enrolling_says_what_it_needs(clf, calibrated):
         calibrated.enroll("bmw/x1", photos_of(GREEN, 1), {"make": "bmw", "model": "x1"})
     with pytest.raises(OptionError, match="model"):
         calibrated.enroll("vw/golf", photos_of(GREEN, 1), {"make": "vw"})
+    with pytest.raises(DataError, match="at least one photo"):
+        calibrated.enroll("vw/golf", [], {"make": "vw", "model": "golf"})
     with pytest.raises(OptionError, match="Did you mean 'bmw/x1'"):
         calibrated.remove("bmw/x11")
 

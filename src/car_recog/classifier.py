@@ -15,7 +15,7 @@ from car_recog.classifier_bundle import SavedClassifier, load_classifier, save_c
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import LoadedPhotos
 from car_recog.data.samples import ImageDataset
-from car_recog.errors import DataError, NotFittedError
+from car_recog.errors import NotFittedError
 from car_recog.evaluation.class_calibration import ClassCalibration
 from car_recog.evaluation.classification import ClassificationReport, classification_report
 from car_recog.evaluation.report import Background
@@ -50,6 +50,7 @@ class CarClassifier(Answering):
         OptionError: A value out of range.
 
     Example:
+        >>> import numpy as np
         >>> from car_recog import get_recipe
         >>> photos = np.random.default_rng(0).integers(0, 255, (8, 32, 32, 3), dtype=np.uint8)
         >>> clf = CarClassifier("tiny_cnn", weights=None, image_size=(32, 32))
@@ -240,10 +241,7 @@ class CarClassifier(Answering):
         fitted = self._fitted()
         if fitted.calibrations is None:
             raise NotFittedError("Call calibrate first: enrolled classes are scored by their means, whose probabilities it fits.")
-        embeddings = self.embed(photos)
-        if not len(embeddings):
-            raise DataError(f"Enrolling '{name}' needs at least one photo.")
-        self._state = attrs.evolve(fitted, known=fitted.known.add(name, embeddings, attributes))
+        self._state = attrs.evolve(fitted, known=fitted.known.add(name, self.embed(photos), attributes))
 
     def remove(self, name: str) -> None:
         """Forget a class, enrolled or trained; what is left is scored by means, or by the network where that is all it was trained on.

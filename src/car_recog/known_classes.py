@@ -49,7 +49,10 @@ class KnownClasses:
 
         Raises:
             OptionError: The name is taken, or an attribute is missing that every other class has.
+            DataError: No photos.
         """
+        if not len(embeddings):
+            raise DataError(f"Enrolling '{name}' needs at least one photo.")
         if name in self.names:
             raise OptionError(f"The class '{name}' is known already. Remove it first, or choose another name.")
         given = dict(attributes or {})
