@@ -14,7 +14,7 @@ SOURCE = Path(car_recog.__file__).parent
 GROUND = {"_version", "errors", "packs", "plugins", "progress", "storage"}
 ROOMS = {"backbones", "bundle", "card", "data", "embeddings", "evaluation", "explain", "heads", "losses", "search", "training"}
 RESIDENTS = {"classifier", "embedder", "fitting", "loading", "network", "prediction", "runs", "scoring", "testing"}
-RESIDENTS |= {"answering", "calibrating", "classifier_bundle", "known_classes", "selection", "comparison", "ladder"}
+RESIDENTS |= {"answering", "calibrating", "classifier_bundle", "known_classes", "selection", "comparison", "five_models"}
 RESIDENTS |= {"gallery", "gallery_folder", "gallery_index", "gallery_photos"}
 RESIDENTS |= {"explanations", "shortcuts"}
 RESIDENTS |= {"verifier", "verifier_bundle", "verifier_card", "verifier_fitting"}
@@ -73,6 +73,11 @@ def test_every_public_name_loads_and_is_documented() -> None:
     for name in car_recog.__all__:
         thing = getattr(car_recog, name)
         assert name.isupper() or name.startswith("_") or (thing.__doc__ or "").strip(), name
+
+
+def test_no_public_name_is_that_of_a_module() -> None:
+    # Importing such a module would put it in the place of the name.
+    assert not [name for name in car_recog.__all__ if (SOURCE / f"{name}.py").exists() or (SOURCE / name).exists()]
 
 
 def test_every_public_name_stands_in_the_reference() -> None:

@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from car_recog.evaluation.verification import VerificationReport
     from car_recog.evaluation.verification_comparison import compare_verifiers
     from car_recog.explain import Explanation
+    from car_recog.five_models import ladder
     from car_recog.gallery import Gallery, Match, SearchResult
-    from car_recog.ladder import ladder
     from car_recog.losses.focal import FocalLoss
     from car_recog.prediction import Level, Prediction, Verification
     from car_recog.selection import filter_photos
@@ -81,7 +81,7 @@ _HOMES = {
     "Gallery": "gallery",
     "Match": "gallery",
     "SearchResult": "gallery",
-    "ladder": "ladder",
+    "ladder": "five_models",
     "FocalLoss": "losses.focal",
     "Level": "prediction",
     "Prediction": "prediction",

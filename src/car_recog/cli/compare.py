@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
     test, sides = _photos(args)
     load_keras()
     from car_recog.comparison import compare
-    from car_recog.ladder import ladder
+    from car_recog.five_models import ladder
 
     weights = None if args.weights.lower() == "none" else args.weights
     size, options = tuple(args.image_size), dict(args.backbone_options)
