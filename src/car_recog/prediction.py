@@ -18,6 +18,7 @@ from car_recog.evaluation.temperature import softmax
 from car_recog.known_classes import KnownClasses
 
 TOP = 5
+_ROUNDING = 1e-6  # of a sum of probabilities, which may come out below the 1 that it is
 
 
 @attrs.frozen
@@ -127,7 +128,8 @@ def _levels(probabilities: np.ndarray, known: KnownClasses, calibration: ClassCa
     choices, shares = walk(probabilities, known.level_labels)
     is_sure: np.ndarray | None = None
     if calibration is not None:
-        is_sure = np.logical_and.accumulate(shares >= np.array(calibration.level_thresholds), axis=1)
+        reached = shares >= np.array(calibration.level_thresholds) - _ROUNDING
+        is_sure = np.logical_and.accumulate(reached, axis=1)
     nodes = known.nodes
     return [
         tuple(
