@@ -81,6 +81,13 @@ def test_a_summary_is_a_table(run, bundle, photos):
     assert sum(int(line.split()[1]) for line in lines[2:]) == 24
 
 
+def test_a_summary_is_not_written_to_a_file(run, bundle, photos, tmp_path):
+    done = run("predict", bundle, photos, "--summary", "--out", tmp_path / "a.json")
+
+    assert done.code == 2
+    assert "leave --out" in done.err
+
+
 def test_a_verifier_is_calibrated_again(run, verifier, cars, tmp_path):
     own = shutil.copytree(verifier, tmp_path / "verifier")
 

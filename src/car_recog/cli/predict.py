@@ -94,8 +94,8 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
 def run(args: argparse.Namespace) -> int:
     """Answer for every photo; those that cannot be decoded are named and do not stop the others."""
     form = choose_form(args)
-    if args.summary and form not in ("table", "json"):
-        raise OptionError("--summary is printed as text or, with --json, as JSON; leave --format and --out away.")
+    if args.summary and (args.out is not None or form not in ("table", "json")):
+        raise OptionError("--summary is printed as text or, with --json, as JSON; leave --out and other formats away.")
     if args.sheet is not None:
         check_plots()
     paths = find_named(args.photos)
@@ -126,7 +126,7 @@ def run(args: argparse.Namespace) -> int:
 
     if args.summary:
         deque(watched(), maxlen=0)
-        _show_summary(counts, is_json=args.json)
+        _show_summary(counts, is_json=form == "json")
     else:
         _write(watched(), form, args, classifier=classifier, paths=paths)
     n_broken = counts["could not be decoded"]
