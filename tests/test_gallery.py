@@ -125,6 +125,16 @@ def test_below_the_threshold_nothing_is_known(cars):
     assert Gallery(ByColour(threshold=0.9)).search(cars.images[0]).is_known is False
 
 
+def test_embeddings_are_searched_as_their_photos_are(cars):
+    gallery = filled(cars, threshold=0.9)
+    photos = list(draw(["blue", "red"], seed=5).images)
+
+    found = gallery.search_embeddings(gallery.verifier.embed(photos), 3)
+
+    assert found == gallery.search(photos, 3)
+    assert [result.source for result in gallery.search_embeddings(gallery.verifier.embed(photos), sources=["a", "b"])] == ["a", "b"]
+
+
 def test_nothing_is_embedded_twice(files, cars):
     gallery = Gallery(ByColour())
     names = [sample.class_name for sample in cars.samples]

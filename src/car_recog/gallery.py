@@ -175,13 +175,22 @@ class Gallery:
             ImageDecodeError: A photo cannot be decoded.
             OptionError: `k` is no positive integer.
         """
-        self._check_verifier()
-        if not isinstance(k, int | np.integer) or k < 1:
-            raise OptionError(f"k must be a positive integer; got {k!r}.")
-        found = self._index.find(self.verifier.embed(photos), k)
-        results = [self._answer(source, best) for source, best in zip(sources(photos), found, strict=True)]
+        self._check_search(k)
+        results = self.search_embeddings(self.verifier.embed(photos), k, sources=sources(photos))
         is_one = isinstance(photos, str | Path | bytes | Image.Image) or (isinstance(photos, np.ndarray) and photos.ndim != 4)
         return results[0] if is_one else results
+
+    def search_embeddings(self, embeddings: np.ndarray, k: int = 5, *, sources: Sequence[str] | None = None) -> list[SearchResult]:
+        """Find the names whose photos are most alike, by embeddings of this verifier, shape `(n, embedding_dim)`; see `search`.
+
+        Args:
+            embeddings: What is searched for.
+            k: How many names at most.
+            sources: What each is called in its answer; their places where not given.
+        """
+        self._check_search(k)
+        named = [f"photo {i}" for i in range(len(embeddings))] if sources is None else sources
+        return [self._answer(name, best) for name, best in zip(named, self._index.find(embeddings, k), strict=True)]
 
     def evaluate(self, queries: ImageDataset) -> RetrievalReport:
         """Judge how well the cars of photos are found; classes are matched with names.
@@ -244,6 +253,11 @@ class Gallery:
     def _check_verifier(self) -> None:
         if self.verifier.model is not self._model:
             raise OptionError("The verifier was trained anew, and its old embeddings do not fit. Make a new Gallery and enrol again.")
+
+    def _check_search(self, k: int) -> None:
+        self._check_verifier()
+        if not isinstance(k, int | np.integer) or k < 1:
+            raise OptionError(f"k must be a positive integer; got {k!r}.")
 
     def _find_fresh(self, photos: Sequence[Enrolled]) -> list[int]:
         """Give the places of photos that are not enrolled yet, each once."""

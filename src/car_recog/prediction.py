@@ -71,6 +71,9 @@ class Verification:
         threshold: From which score on the answer is yes; None without a calibration.
         is_same: The answer; None without a calibration.
         is_uncertain: Whether the probability lies in the abstain band, so that a person should look.
+        impostors_above: Share of the impostor pairs of the calibration that scored at least as much; None without a calibration, or with
+            one that did not keep their scores.
+        genuine_below: Share of its genuine pairs that scored less, alike.
     """
 
     score: float
@@ -78,6 +81,8 @@ class Verification:
     threshold: float | None
     is_same: bool | None
     is_uncertain: bool
+    impostors_above: float | None = None
+    genuine_below: float | None = None
 
 
 def verdict(score: float, calibration: PairCalibration | None) -> Verification:
@@ -91,6 +96,8 @@ def verdict(score: float, calibration: PairCalibration | None) -> Verification:
         threshold=calibration.threshold,
         is_same=score >= calibration.threshold,
         is_uncertain=calibration.is_uncertain(probability),
+        impostors_above=calibration.impostors_above(score),
+        genuine_below=calibration.genuine_below(score),
     )
 
 

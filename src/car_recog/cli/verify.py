@@ -23,7 +23,9 @@ if TYPE_CHECKING:
     from car_recog.verifier import SiameseVerifier
 
 DIFFERENT = 1
-COLUMNS = ("first", "second", "score", "probability", "threshold", "is_same", "is_uncertain", "error")
+COLUMNS = (
+    "first", "second", "score", "probability", "threshold", "is_same", "is_uncertain", "impostors_above", "genuine_below", "error",
+)
 _DESCRIPTION = (
     "Tell whether two photos show the same car. The exit code is 0 where they do, 1 where they show two cars, and 2 where no answer can be "
     "given. With --pairs every pair of a list is answered: 'path1 path2' a line; what stands behind is not looked at. Then 1 says that "

@@ -12,6 +12,15 @@ from car_recog.evaluation.pair_bootstrap import pair_figures
 from car_recog.evaluation.platt import Platt, fit_platt
 
 TARGETS = ("eer", "accuracy")
+N_KEPT = 1_000
+"""How many scores of each kind of pair are kept as evidence; of more, as many evenly chosen ones of the sorted."""
+
+
+def _numbers(values: Sequence[float]) -> tuple[float, ...]:
+    kept = tuple(float(value) for value in values)
+    if len(kept) > N_KEPT or not np.isfinite(kept).all():
+        raise OptionError(f"A calibration keeps at most {N_KEPT} scores of each kind, all finite; got {len(kept)}.")
+    return kept
 
 
 def _band(value: Sequence[float] | None) -> tuple[float, float] | None:
@@ -41,6 +50,8 @@ class PairCalibration:
         slope: Of the log-odds over the score.
         intercept: Log-odds at score 0.
         abstain: Pairs whose probability lies between these two, both included, are uncertain; None: no pair is.
+        genuine_scores: What genuine pairs of the calibration scored, all or `N_KEPT` of them; empty where that was not kept.
+        impostor_scores: What impostor pairs of the calibration scored, alike.
     """
 
     threshold: float
@@ -53,6 +64,8 @@ class PairCalibration:
     slope: float
     intercept: float
     abstain: tuple[float, float] | None = attrs.field(default=None, converter=_band)
+    genuine_scores: tuple[float, ...] = attrs.field(default=(), converter=_numbers, repr=False)
+    impostor_scores: tuple[float, ...] = attrs.field(default=(), converter=_numbers, repr=False)
 
     def probability(self, scores: np.ndarray) -> np.ndarray:
         """Give the probability that each pair is genuine, where such pairs are as frequent as in the calibration."""
@@ -61,6 +74,14 @@ class PairCalibration:
     def is_uncertain(self, probability: float) -> bool:
         """Tell whether a probability lies in the abstain band."""
         return self.abstain is not None and self.abstain[0] <= probability <= self.abstain[1]
+
+    def impostors_above(self, score: float) -> float | None:
+        """Give the share of the impostor pairs of the calibration that scored at least this much; None where it was not kept."""
+        return float(np.mean(np.array(self.impostor_scores) >= score)) if self.impostor_scores else None
+
+    def genuine_below(self, score: float) -> float | None:
+        """Give the share of the genuine pairs of the calibration that scored less than this; None where it was not kept."""
+        return float(np.mean(np.array(self.genuine_scores) < score)) if self.genuine_scores else None
 
     def __attrs_post_init__(self) -> None:
         numbers = (self.threshold, self.far, self.frr, self.slope, self.intercept)
@@ -119,7 +140,15 @@ def calibrate_pairs(
         slope=platt.slope,
         intercept=platt.intercept,
         abstain=abstain,
+        genuine_scores=_spread(scores[is_genuine]),
+        impostor_scores=_spread(scores[~is_genuine]),
     )
+
+
+def _spread(scores: np.ndarray) -> tuple[float, ...]:
+    """Give scores in order; of more than are kept, evenly chosen ones with the lowest and the highest."""
+    places = np.round(np.linspace(0, len(scores) - 1, min(len(scores), N_KEPT))).astype(int)
+    return tuple(np.sort(scores)[places].tolist())
 
 
 def _intervals(scores: np.ndarray, is_genuine: np.ndarray, identities: np.ndarray, threshold: float) -> dict[str, Interval]:
