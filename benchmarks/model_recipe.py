@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 from ingredients import VARIANTS
-from rounds import Row, remembered, report
+from rounds import Row, add_recipe_flags, remembered, report
 
 from car_recog import CarClassifier, FolderDataset, ImageDataset
 from car_recog.data.folders import find_photos
@@ -129,17 +129,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a folder with a folder of photos per class")
     parser.add_argument("--label-pattern", help="as of FolderDataset")
-    parser.add_argument("--weights", help="a file of weights, or imagenet")
-    parser.add_argument("--backbone", default="mobilenet", help="mobilenet (alpha 0.25) by default")
-    parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=["finetune"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--photos-seen", type=int, help="length of the training; the recipe's own where not given")
+    add_recipe_flags(parser, VARIANTS)
     parser.add_argument("--unknown-classes", type=int, default=0, metavar="N", help="classes left out of training (0)")
     parser.add_argument("--strange", nargs="+", type=Path, default=[], metavar="FOLDER", help="photos of none of the classes")
     parser.add_argument("--precision", type=float, default=0.9, help="that the accepted answers are calibrated for (0.9)")
-    parser.add_argument("--json", type=Path, help="append one line per run to this file, and skip those that stand there")
-    parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     report(table(run(args)), None, photos=str(args.data.name), length=args.photos_seen or "the recipe's own")
 

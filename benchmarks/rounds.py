@@ -11,7 +11,7 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +102,18 @@ def report(rows: Sequence[Row], path: Path | None, **facts: object) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip())
     if path:
         path.write_text(json.dumps({"machine": machine, "rows": list(rows)}, indent=1) + "\n", "utf-8")
+
+
+def add_recipe_flags(parser: argparse.ArgumentParser, variants: Iterable[str]) -> None:
+    """Add the flags of benchmarks that train variants of a recipe, a row each."""
+    parser.add_argument("--weights", help="a file of weights, or imagenet")
+    parser.add_argument("--backbone", default="mobilenet", help="mobilenet (alpha 0.25) by default")
+    parser.add_argument("--image-size", type=int, default=224)
+    parser.add_argument("--variants", nargs="+", choices=variants, default=["finetune"])
+    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--photos-seen", type=int, help="length of the training; the recipe's own where not given")
+    parser.add_argument("--json", type=Path, help="append one line per run to this file, and skip those that stand there")
+    parser.add_argument("--verbose", action="store_true")
 
 
 def _worded(value: object) -> str:

@@ -23,7 +23,7 @@ from typing import Any
 
 import attrs
 import numpy as np
-from rounds import Row, remembered, report
+from rounds import Row, add_recipe_flags, remembered, report
 
 from car_recog import FolderDataset, ImageDataset, PairDataset, Recipe, SiameseVerifier, get_recipe, same_attributes
 from car_recog.data.copies import content_keys
@@ -248,19 +248,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path, help="a folder of photos; an identity is a folder, or what the pattern reads")
     parser.add_argument("--label-pattern", help="as of FolderDataset: groups label or label_..., and model and colour as attributes")
-    parser.add_argument("--weights", help="a file of weights, or imagenet")
-    parser.add_argument("--backbone", default="mobilenet", help="mobilenet (alpha 0.25) by default")
-    parser.add_argument("--image-size", type=int, default=224)
-    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=["finetune"])
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    add_recipe_flags(parser, VARIANTS)
     parser.add_argument("--folds", nargs="+", type=int, default=[0])
     parser.add_argument("--final", action="store_true", help="train on all that is not held out, and judge on what is")
     parser.add_argument("--far-coverage", action="store_true")
     parser.add_argument("--one-in", type=int, default=3, help="one identity in so many is held out (3)")
-    parser.add_argument("--photos-seen", type=int, help="length of metric learning; the recipe's own where not given")
     parser.add_argument("--cap", type=int, default=100_000, help="most impostor pairs that are judged (100,000)")
-    parser.add_argument("--json", type=Path, help="append one line per run to this file, and skip those that stand there")
-    parser.add_argument("--verbose", action="store_true")
     args = parser.parse_args()
     report(table(run(args)), None, photos=str(args.data.name), length=args.photos_seen or "the recipe's own")
 

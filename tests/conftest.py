@@ -1,6 +1,8 @@
 """What all tests share: where the real photos lie, and a cache of their own."""
 
+import importlib
 import os
+import sys
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,23 @@ def pytest_collection_modifyitems(items):
 def shared():
     """The folder of the real photos, for tests marked `photos`."""
     return Path(os.environ[SHARED_VARIABLE])
+
+
+@pytest.fixture
+def import_example(monkeypatch):
+    """Imports an example by the path of its script below examples/; it and what it imports from there are forgotten after the test."""
+    before = set(sys.modules)
+
+    def load(script: str):
+        path = Path(__file__).parents[1] / "examples" / script
+        monkeypatch.syspath_prepend(str(path.parent))
+        return importlib.import_module(path.stem)
+
+    yield load
+    examples = str(Path(__file__).parents[1] / "examples")
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(examples):
+            del sys.modules[name]
 
 
 @pytest.fixture(scope="session", autouse=True)

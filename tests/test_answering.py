@@ -70,6 +70,19 @@ def test_a_make_is_as_probable_as_its_models_together(clf):
     np.testing.assert_allclose([make.probability for make in makes], expected, rtol=1e-5)
 
 
+def test_means_that_are_not_good_enough_stop_enrolment_and_nothing_else(clf, tmp_path):
+    swapped = attrs.evolve(clf._state.known, means=clf._state.known.means[::-1])
+    clf._state = attrs.evolve(clf._state, known=swapped, trained=swapped)
+
+    found = clf.calibrate(cars(12, seed=1), precision=0.8)
+
+    assert found.accepted_accuracy >= 0.8
+    with pytest.raises(NotFittedError, match="Calibrate for less: by their means it was not reached"):
+        clf.enroll("green", photos_of(GREEN, 3))
+    clf.save(tmp_path / "bundle")
+    assert CarClassifier.load(tmp_path / "bundle").calibration == found
+
+
 def test_calibration_divides_the_logits(clf):
     photos = photos_of(GREY, 4, seed=2)
 

@@ -1,8 +1,6 @@
 """The example on brands, run small on drawn photos and read on a folder of one's own."""
 
 import csv
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
@@ -10,18 +8,10 @@ from PIL import Image
 from car_recog import CarClassifier
 from car_recog.data.folders import UnmatchedNamesWarning
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture
-def example(monkeypatch):
-    """The example as a module, for this test alone."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    import brands
-
-    yield brands
-    for name in ("brands", "own_photos", "drawn_cars"):
-        sys.modules.pop(name)
+def example(import_example):
+    return import_example("brands.py")
 
 
 @pytest.mark.slow

@@ -2,26 +2,16 @@
 
 import csv
 import re
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from car_recog import CarClassifier, FolderDataset
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture
-def example(monkeypatch):
-    """The example as a module, for this test alone."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    import ecommerce
-
-    yield ecommerce
-    for name in ("ecommerce", "own_photos", "drawn_cars"):
-        sys.modules.pop(name)
+def example(import_example):
+    return import_example("ecommerce.py")
 
 
 @pytest.mark.slow

@@ -1,23 +1,13 @@
 """The five models, small, on drawn photos: a sweep, the ladder, their pages and the best."""
 
 import json
-import sys
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[1]
-
 
 @pytest.fixture
-def example(monkeypatch):
-    """The example as a module, for this test alone."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples"))
-    import five_models
-
-    yield five_models
-    for name in ("five_models", "own_photos"):
-        sys.modules.pop(name)
+def example(import_example):
+    return import_example("five_models.py")
 
 
 @pytest.mark.slow

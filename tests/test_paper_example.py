@@ -2,13 +2,10 @@
 
 import json
 import re
-import sys
-from pathlib import Path
 
 import pytest
 from PIL import Image
 
-ROOT = Path(__file__).parents[1]
 SMALL = ["--backbones", "tiny_cnn", "--image-size", "32", "32", "--epochs", "2", "--quiet"]
 
 # Typed by hand from the paper: training accuracy and loss, validation accuracy and loss (Table 1), wrong of 53 (Table 2).
@@ -25,14 +22,8 @@ pytestmark = [pytest.mark.filterwarnings("ignore:Training has collapsed")]
 
 
 @pytest.fixture
-def example(monkeypatch):
-    """The example as a module, for this test alone."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "paper"))
-    import part_classification
-
-    yield part_classification
-    for name in ("part_classification", "paper_tables", "paper_runs"):
-        sys.modules.pop(name)
+def example(import_example):
+    return import_example("paper/part_classification.py")
 
 
 def rows_of(text: str, *, first: str) -> list[list[str]]:

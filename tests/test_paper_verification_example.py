@@ -2,8 +2,6 @@
 
 import json
 import re
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,7 +10,6 @@ from PIL import Image
 from car_recog import FolderDataset, PairDataset
 from car_recog.errors import DataError
 
-ROOT = Path(__file__).parents[1]
 SMALL = ["--backbones", "tiny_cnn", "--weights", "none", "--image-size", "32", "32", "--epochs", "2", "--quiet"]
 PATTERN = r"(?P<label>(?P<model>[^_]+)_[^_]+)_"
 
@@ -28,14 +25,8 @@ pytestmark = [pytest.mark.filterwarnings("ignore:Training has collapsed")]
 
 
 @pytest.fixture
-def example(monkeypatch):
-    """The example as a module, for this test alone."""
-    monkeypatch.syspath_prepend(str(ROOT / "examples" / "paper"))
-    import car_verification
-
-    yield car_verification
-    for name in ("car_verification", "verification_tables", "paper_tables", "paper_runs"):
-        sys.modules.pop(name)
+def example(import_example):
+    return import_example("paper/car_verification.py")
 
 
 @pytest.fixture

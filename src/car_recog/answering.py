@@ -15,10 +15,10 @@ from car_recog.evaluation.temperature import softmax
 from car_recog.explain import Explanation
 from car_recog.explanations import explain_class
 from car_recog.fitting import Fitted
+from car_recog.known_classes import to_unit_length
 from car_recog.network import Network, NetworkConfig
-from car_recog.prediction import Prediction, predictions, sources
-
-BATCH = 64
+from car_recog.prediction import Prediction, answer_all, predictions, sources
+from car_recog.runs import FEATURE_BATCH
 
 
 @attrs.frozen
@@ -31,11 +31,8 @@ class Answers:
 
 def pass_through(network: Network, chunks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Give the logits `(n, n_classes)` and the unit-length embeddings `(n, dim)` of photos."""
-    outputs = [network.both.predict_on_batch(chunk) for chunk in chunks]
-    if not outputs:
-        return tuple(np.zeros((0, int(output.shape[-1])), np.float32) for output in network.both.outputs)  # type: ignore[return-value]
-    logits, features = (np.concatenate(parts).astype(np.float32) for parts in zip(*outputs, strict=True))
-    return logits, np.asarray(features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12))
+    logits, features = answer_all(network.both, chunks)
+    return logits, to_unit_length(features)
 
 
 class Answering:
@@ -126,5 +123,5 @@ class Answering:
     def _chunks(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> Iterator[np.ndarray]:
         size, resize = self.config.image_size, self.config.resize
         if isinstance(photos, ImageDataset):
-            return load_photos(photos, image_size=size, resize=resize, on_error="raise").chunks(BATCH)
-        return photo_chunks(as_photos(photos), BATCH, image_size=size, resize=resize)
+            return load_photos(photos, image_size=size, resize=resize, on_error="raise").chunks(FEATURE_BATCH)
+        return photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=size, resize=resize)

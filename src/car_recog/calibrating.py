@@ -1,20 +1,20 @@
 """From photos that training never saw to the calibration of a classifier."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 import attrs
 import numpy as np
 
-from car_recog.answering import BATCH, pass_through
+from car_recog.answering import pass_through
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import as_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError
 from car_recog.evaluation.class_calibration import ClassCalibration, calibrate_classes
 from car_recog.fitting import Fitted
-from car_recog.known_classes import KnownClasses
 from car_recog.network import NetworkConfig
-from car_recog.runs import load_fitted
+from car_recog.runs import FEATURE_BATCH, load_fitted
 
 
 @attrs.frozen
@@ -34,15 +34,20 @@ def calibrate_classifier(
     coverage: float | None,
     unknown: "Photo | Sequence[Photo] | ImageDataset | None",
     verbose: bool,
-) -> tuple[ClassCalibration, ClassCalibration]:
-    """Calibrate both ways of answering: by the network, and by the means of classes; see `CarClassifier.calibrate`."""
+) -> tuple[ClassCalibration, Fitted]:
+    """Calibrate both ways of answering: by the network, and by the means of classes; see `CarClassifier.calibrate`.
+
+    Returns:
+        The calibration of the way in use, and the classifier with both; the other one is None where it fails what was asked for.
+    """
     photos = load_fitted(config, val.with_class_names(fitted.known.names), on_error="skip", verbose=verbose)
     groups = [val[int(i)].group for i in photos.kept]
-    seen = _Passed(*pass_through(fitted.network, photos.chunks(BATCH)))
+    seen = _Passed(*pass_through(fitted.network, photos.chunks(FEATURE_BATCH)))
     strange = None if unknown is None else _pass_unknown(fitted, config, unknown, verbose=verbose)
 
-    def calibrate(known: KnownClasses, *, by_means: bool) -> ClassCalibration:
-        """Calibrate one way of answering; photos of classes that are not among `known` are left out."""
+    def calibrate(*, by_means: bool) -> ClassCalibration:
+        """Calibrate one way of answering; photos of classes that are not among its own are left out."""
+        known = fitted.known if by_means else fitted.trained
         numbers = {name: i for i, name in enumerate(known.names)}
         labels = np.array([numbers.get(fitted.known.names[label], -1) for label in photos.labels])
         places = np.flatnonzero(labels >= 0)
@@ -65,14 +70,17 @@ def calibrate_classifier(
             groups=[groups[i] for i in places],
         )
 
-    return calibrate(fitted.trained, by_means=False), calibrate(fitted.known, by_means=True)
+    in_use, other = calibrate(by_means=fitted.has_prototypes), None
+    with suppress(DataError):
+        other = calibrate(by_means=not fitted.has_prototypes)
+    return in_use, attrs.evolve(fitted, calibrations=(other, in_use) if fitted.has_prototypes else (in_use, other))
 
 
 def _pass_unknown(
     fitted: Fitted, config: NetworkConfig, photos: "Photo | Sequence[Photo] | ImageDataset", *, verbose: bool
 ) -> _Passed:
     if isinstance(photos, ImageDataset):
-        chunks = load_fitted(config, photos, on_error="skip", verbose=verbose).chunks(BATCH)
+        chunks = load_fitted(config, photos, on_error="skip", verbose=verbose).chunks(FEATURE_BATCH)
     else:
-        chunks = photo_chunks(as_photos(photos), BATCH, image_size=config.image_size, resize=config.resize)
+        chunks = photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=config.image_size, resize=config.resize)
     return _Passed(*pass_through(fitted.network, chunks))

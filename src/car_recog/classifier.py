@@ -8,7 +8,7 @@ from typing import Any, Self
 import attrs
 import keras
 
-from car_recog.answering import BATCH, Answering
+from car_recog.answering import Answering
 from car_recog.calibrating import calibrate_classifier
 from car_recog.card import EvaluationFacts, describe
 from car_recog.classifier_bundle import SavedClassifier, load_classifier, save_classifier
@@ -24,7 +24,7 @@ from car_recog.fitting import Fitted, fit_network
 from car_recog.losses.named import classifier_loss, loss_name
 from car_recog.network import NetworkConfig
 from car_recog.prediction import accepted, sources
-from car_recog.runs import Fit, fill_run_folder, label_photos, load_fitted
+from car_recog.runs import FEATURE_BATCH, Fit, fill_run_folder, label_photos, load_fitted
 from car_recog.training.history import History
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
@@ -156,7 +156,7 @@ class CarClassifier(Answering):
         known = test.with_class_names(fitted.known.names)
         photos = load_fitted(self.config, known, on_error="skip", verbose=verbose)
         names = sources(known)
-        answers = self._answers(photos.chunks(BATCH))
+        answers = self._answers(photos.chunks(FEATURE_BATCH))
         report = classification_report(
             softmax(answers.logits),
             photos.labels,
@@ -216,12 +216,10 @@ class CarClassifier(Answering):
 
         Source: temperature: Guo et al., ICML 2017, arXiv:1706.04599.
         """
-        fitted = self._fitted()
-        found = calibrate_classifier(
-            fitted, self.config, val, precision=precision, coverage=coverage, unknown=unknown, verbose=verbose
+        found, self._state = calibrate_classifier(
+            self._fitted(), self.config, val, precision=precision, coverage=coverage, unknown=unknown, verbose=verbose
         )
-        self._state = attrs.evolve(fitted, calibrations=found)
-        return found[fitted.has_prototypes]
+        return found
 
     def enroll(
         self, name: str, photos: "Photo | Sequence[Photo] | ImageDataset", attributes: Mapping[str, str] | None = None
@@ -234,26 +232,30 @@ class CarClassifier(Answering):
             attributes: Its make, model and year, as far as all other classes have them.
 
         Raises:
-            NotFittedError: `calibrate` did not run yet: scores by means would have no probabilities.
+            NotFittedError: `calibrate` did not run yet, or found the means not good enough: their scores would have no probabilities.
             OptionError: The name is taken, or an attribute is missing.
             ImageDecodeError: A photo cannot be decoded.
         """
-        fitted = self._fitted()
-        if fitted.calibrations is None:
-            raise NotFittedError("Call calibrate first: enrolled classes are scored by their means, whose probabilities it fits.")
+        fitted = self._by_means()
         self._state = attrs.evolve(fitted, known=fitted.known.add(name, self.embed(photos), attributes))
 
     def remove(self, name: str) -> None:
         """Forget a class, enrolled or trained; what is left is scored by means, or by the network where that is all it was trained on.
 
         Raises:
-            NotFittedError: `calibrate` did not run yet.
+            NotFittedError: As for `enroll`.
             OptionError: No such class, or only two are left.
         """
-        fitted = self._fitted()
-        if fitted.calibrations is None:
-            raise NotFittedError("Call calibrate first: without this class the others are scored by their means.")
+        fitted = self._by_means()
         self._state = attrs.evolve(fitted, known=fitted.known.without(name))
+
+    def _by_means(self) -> Fitted:
+        """Give what was fitted, if its classes can be scored by their means."""
+        fitted = self._fitted()
+        if fitted.calibrations[True] is None:
+            advice = "Calibrate for less: by their means it was not reached" if fitted.calibrations[False] else "Call calibrate first"
+            raise NotFittedError(f"{advice}. Where classes are enrolled or removed all are scored by their means, calibrated apart.")
+        return fitted
 
     def save(self, folder: str | Path) -> None:
         """Save as a folder: configuration, weights, checksums and a model card for people.

@@ -7,6 +7,7 @@ import attrs
 
 from car_recog.bundle import check_size, load_weights, read_array, read_config, write_bundle
 from car_recog.card import EvaluationFacts, TrainingFacts, model_card
+from car_recog.data.labels import MAX_CLASSES
 from car_recog.errors import BundleError
 from car_recog.evaluation.class_calibration import ClassCalibration
 from car_recog.fitting import Fitted
@@ -14,7 +15,6 @@ from car_recog.known_classes import KnownClasses
 from car_recog.losses.named import CLASSIFIER_LOSSES
 from car_recog.network import NetworkConfig, build_network
 
-MAX_CLASSES = 100_000
 _KNOWN = ("trained", "known")
 
 
@@ -40,7 +40,7 @@ def save_classifier(folder: Path, kind: str, saved: SavedClassifier) -> None:
         "trained": fitted.trained.to_dict(),
         "known": fitted.known.to_dict(),
         "training": attrs.asdict(fitted.facts),
-        "calibrations": [attrs.asdict(calibration) for calibration in fitted.calibrations or ()],
+        "calibrations": [calibration and attrs.asdict(calibration) for calibration in fitted.calibrations],
         "evaluation": evaluation and attrs.asdict(evaluation),
     }
     card = model_card(kind, plain, fitted.known.names, saved.loss, fitted.facts, evaluation, attrs.asdict(in_use) if in_use else None)
@@ -56,7 +56,7 @@ def load_classifier(folder: Path, kind: str) -> SavedClassifier:
         classes = {name: _read_classes(content[name]) for name in _KNOWN}
         loss = content["loss"] if content["loss"] in CLASSIFIER_LOSSES else CLASSIFIER_LOSSES[0]
         facts = TrainingFacts(**content["training"])
-        network, prototypes = (ClassCalibration(**entry) for entry in content["calibrations"]) if content["calibrations"] else (None, None)
+        network, prototypes = (entry and ClassCalibration(**entry) for entry in content["calibrations"] or (None, None))
         evaluation = EvaluationFacts(**content["evaluation"]) if content["evaluation"] else None
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"'{folder}' has a configuration that makes no sense: {error}") from error
@@ -68,8 +68,8 @@ def load_classifier(folder: Path, kind: str) -> SavedClassifier:
     trained, known = (
         KnownClasses(means=read_array(folder, f"{name}_means", (len(classes[name]["names"]), dim)), **classes[name]) for name in _KNOWN
     )
-    calibrations = (network, prototypes) if network and prototypes else None
-    return SavedClassifier(config, Fitted(built, trained, known, facts, calibrations=calibrations), loss, evaluation)
+    fitted = Fitted(built, trained, known, facts, calibrations=(network, prototypes))
+    return SavedClassifier(config, fitted, loss, evaluation)
 
 
 def _read_classes(content: dict[str, Any]) -> dict[str, Any]:

@@ -11,7 +11,6 @@ from typing import Any
 import attrs
 import numpy as np
 
-from car_recog.answering import BATCH
 from car_recog.classifier import CarClassifier
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import OptionError
@@ -22,13 +21,13 @@ from car_recog.fitting import check_fit
 from car_recog.loading import load_classifier
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.progress import say
-from car_recog.runs import Fit, load_fitted
+from car_recog.runs import FEATURE_BATCH, Fit, load_fitted
 from car_recog.storage import is_vacant
 from car_recog.training.freezing import freeze
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
 
-_N_TIMED = 2 * BATCH
+_N_TIMED = 2 * FEATURE_BATCH
 
 
 @attrs.frozen
@@ -248,7 +247,7 @@ def _answers(classifier: CarClassifier, data: ImageDataset) -> tuple[np.ndarray,
 def _speed(classifier: CarClassifier, data: ImageDataset) -> float:
     """Photos per second of a network that is compiled, on full batches of photos that are decoded."""
     timed = data.subset(np.arange(_N_TIMED) % len(data))
-    classifier.predict_proba(timed[:BATCH])
+    classifier.predict_proba(timed[:FEATURE_BATCH])
     start = time.perf_counter()
     classifier.predict_proba(timed)
     return len(timed) / (time.perf_counter() - start)

@@ -13,9 +13,10 @@ from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.class_calibration import ClassCalibration
 from car_recog.evaluation.sheets import Tile, save_sheet
-from car_recog.known_classes import KnownClasses, know
+from car_recog.known_classes import KnownClasses, know, to_unit_length
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
+from car_recog.prediction import answer
 from car_recog.runs import FEATURE_BATCH, Fit, Trainee, draw, label_photos, photo_features, run_phases, seeded, training_facts
 from car_recog.training.freezing import freeze
 from car_recog.training.history import History
@@ -41,7 +42,8 @@ class Fitted:
         facts: The facts of the training, for configuration and model card.
         history: The epochs; None where it was loaded.
         labelled: A few photos of the training with their classes; none where it was loaded.
-        calibrations: Of the network's logits, and of the similarities to the means of classes.
+        calibrations: Of the network's logits, and of the similarities to the means of classes; None before `calibrate`, or where the one
+            that is not in use cannot reach what was asked for.
     """
 
     network: Network
@@ -50,7 +52,7 @@ class Fitted:
     facts: TrainingFacts
     history: History | None = None
     labelled: tuple[Tile, ...] = ()
-    calibrations: tuple[ClassCalibration, ClassCalibration] | None = None
+    calibrations: tuple[ClassCalibration | None, ClassCalibration | None] = (None, None)
 
     @property
     def has_prototypes(self) -> bool:
@@ -60,7 +62,7 @@ class Fitted:
     @property
     def calibration_in_use(self) -> ClassCalibration | None:
         """The calibration of the way of answering in use."""
-        return self.calibrations[self.has_prototypes] if self.calibrations else None
+        return self.calibrations[self.has_prototypes]
 
 
 def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: ImageDataset | None) -> tuple[Fitted, History]:
@@ -93,8 +95,7 @@ def _known(network: Network, train: ImageDataset, photos: LoadedPhotos, *, seed:
     rank = np.arange(len(labels)) - np.searchsorted(labels, labels)
     places = np.sort(order[rank < most])
     chunks = (photos.read(places[start : start + FEATURE_BATCH]) for start in range(0, len(places), FEATURE_BATCH))
-    features = np.concatenate([network.features.predict_on_batch(chunk) for chunk in chunks])
-    return know(train, features / np.maximum(np.linalg.norm(features, axis=1, keepdims=True), 1e-12), photos.labels[places])
+    return know(train, to_unit_length(answer(network.features, chunks)), photos.labels[places])
 
 
 def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None, *, is_one_hot: bool) -> ImageDataset | None:

@@ -6,10 +6,9 @@ from typing import Any
 import attrs
 import numpy as np
 
+from car_recog.data.patterns import LEVELS
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError, suggestion
-
-LEVELS = ("make", "model", "year")
 
 
 @attrs.frozen(eq=False)
@@ -112,5 +111,9 @@ def _facts(data: ImageDataset) -> list[dict[str, str]]:
 def _mean(embeddings: np.ndarray) -> np.ndarray:
     if not np.isfinite(embeddings).all():
         raise DataError("An embedding is infinite or no number; train again at a lower learning rate.")
-    total = embeddings.sum(axis=0)
-    return np.asarray(total / max(float(np.linalg.norm(total)), 1e-12), np.float32)
+    return np.asarray(to_unit_length(embeddings.sum(axis=0, keepdims=True))[0])
+
+
+def to_unit_length(vectors: np.ndarray) -> np.ndarray:
+    """Scale vectors `(n, dim)` to unit length: float32; zeros stay zeros."""
+    return np.asarray(vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12), np.float32)

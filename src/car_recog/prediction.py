@@ -147,10 +147,16 @@ def _levels(probabilities: np.ndarray, known: KnownClasses, calibration: ClassCa
     ]
 
 
+def answer_all(model: keras.Model, chunks: Iterable[np.ndarray]) -> list[np.ndarray]:
+    """Run a model over chunks of photos: float32 `(n, dim)` for each of its outputs."""
+    parts = [[np.zeros((0, int(output.shape[-1])), np.float32) for output in model.outputs]]
+    parts += [keras.tree.flatten(model.predict_on_batch(chunk)) for chunk in chunks]
+    return [np.concatenate(column).astype(np.float32) for column in zip(*parts, strict=True)]
+
+
 def answer(model: keras.Model, chunks: Iterable[np.ndarray]) -> np.ndarray:
-    """Run a model over chunks of photos."""
-    answers = [model.predict_on_batch(chunk) for chunk in chunks]
-    return np.concatenate(answers).astype(np.float32) if answers else np.zeros((0, int(model.output.shape[-1])), np.float32)
+    """Run a model of one output over chunks of photos."""
+    return answer_all(model, chunks)[0]
 
 
 def sources(photos: "Photo | Sequence[Photo] | ImageDataset") -> list[str]:

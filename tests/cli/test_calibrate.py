@@ -115,7 +115,7 @@ def test_flags_of_the_other_kind_are_refused(run, request, photos, kind, flags, 
 
 def test_rejecting_needs_a_calibration(run, bundle, photos, tmp_path):
     clf = PartClassifier.load(bundle)
-    clf._state = attrs.evolve(clf._state, calibrations=None)
+    clf._state = attrs.evolve(clf._state, calibrations=(None, None))
     clf.save(tmp_path / "plain")
 
     done = run("predict", tmp_path / "plain", photos / "door", "--reject")

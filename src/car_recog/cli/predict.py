@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 CHUNK = 64
 SHEET = 48
-NOT_SURE = "not sure"
+NOT_SURE, BROKEN = "not sure", "could not be decoded"
 _LEAST_SOURCE = 16
 
 
@@ -57,7 +57,7 @@ class Answer:
     @property
     def word(self) -> str:
         """What is said in place of a class."""
-        return self.top[0][0] if self.top else "could not be decoded" if self.error else NOT_SURE
+        return self.top[0][0] if self.top else BROKEN if self.error else NOT_SURE
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
@@ -129,9 +129,9 @@ def run(args: argparse.Namespace) -> int:
         _show_summary(counts, is_json=form == "json")
     else:
         _write(watched(), form, args, classifier=classifier, paths=paths)
-    n_broken = counts["could not be decoded"]
+    n_broken = counts[BROKEN]
     if args.out is not None:
-        left_out = f"; {n_broken:,} of them could not be decoded" if n_broken else ""
+        left_out = f"; {n_broken:,} of them {BROKEN}" if n_broken else ""
         show_line(f"{args.out}: {len(paths):,} photos{left_out}.")
     if args.sheet is not None:
         from car_recog.evaluation.sheets import save_sheet

@@ -53,7 +53,9 @@ def read_all(args: argparse.Namespace) -> ImageDataset:
 
 
 def _of_tree(args: argparse.Namespace, split: str | None) -> ImageDataset:
-    return getattr(CompCarsDataset(args.data), _task(args))(split)  # type: ignore[no-any-return]
+    cars = CompCarsDataset(args.data)
+    read: dict[str, Callable[[str | None], ImageDataset]] = {"parts": cars.parts, "models": cars.models, "makes": cars.makes}
+    return read[_task(args)](split)
 
 
 def _task(args: argparse.Namespace) -> str:

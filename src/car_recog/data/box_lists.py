@@ -1,6 +1,5 @@
 """Lists of boxes: a CSV file with the columns path, left, top, right, bottom, or COCO JSON."""
 
-import csv
 import json
 import math
 from collections import defaultdict
@@ -9,7 +8,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from car_recog.data.images import MAX_SIDE, Box
-from car_recog.data.lists import MAX_LIST_BYTES
+from car_recog.data.lists import MAX_LIST_BYTES, read_rows
 from car_recog.errors import DataError, listed
 
 COLUMNS = ("path", "left", "top", "right", "bottom")
@@ -89,15 +88,8 @@ class _Places:
 
 
 def _read_csv(path: Path) -> Iterator[_Entry]:
-    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        try:
-            if tuple(next(reader, ())) != COLUMNS:
-                raise DataError(f"'{path}' is no list of boxes: its first line must be '{','.join(COLUMNS)}'.")
-            for row in filter(None, reader):
-                yield f"line {reader.line_num}", row[0], row[1:]
-        except csv.Error as error:
-            raise DataError(f"'{path}', line {reader.line_num}: {error}.") from error
+    for where, (name, *edges) in read_rows(path, COLUMNS, "list of boxes"):
+        yield where, name, edges
 
 
 def _read_coco(path: Path) -> Iterator[_Entry]:

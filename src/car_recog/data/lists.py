@@ -1,7 +1,7 @@
 """Lists of photos as CSV files: what `car-recog data split` writes and `ImageDataset.from_list` reads."""
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -37,18 +37,11 @@ def read_list(path: Path, root: Path) -> list[tuple[Path, str, str | None]]:
     if path.stat().st_size > MAX_LIST_BYTES:
         raise DataError(f"'{path}' is larger than {MAX_LIST_BYTES // 2**20} MiB; this is no list of photos.")
     photos, faults = [], []
-    with path.open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        reader = csv.reader(stream, strict=True)
-        try:
-            if tuple(next(reader, ())) != COLUMNS:
-                raise DataError(f"'{path}' is no list of photos: its first line must be '{','.join(COLUMNS)}'.")
-            for row in filter(None, reader):
-                if fault := _fault_of(row, root):
-                    faults.append(f"line {reader.line_num}: {fault}")
-                else:
-                    photos.append((root / row[0], row[1], row[2] or None))
-        except csv.Error as error:
-            faults.append(f"line {reader.line_num}: {error}")
+    for where, row in read_rows(path, COLUMNS, "list of photos"):
+        if fault := _fault_of(row, root):
+            faults.append(f"{where}: {fault}")
+        else:
+            photos.append((root / row[0], row[1], row[2] or None))
     if faults:
         raise DataError(
             f"'{path}' does not fit the photos below '{root}'. Name their folder as root. {len(faults)} faults:{listed(faults)}"
@@ -56,6 +49,28 @@ def read_list(path: Path, root: Path) -> list[tuple[Path, str, str | None]]:
     if not photos:
         raise DataError(f"'{path}' lists no photos.")
     return photos
+
+
+def read_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[str, list[str]]]:
+    """Read the rows of a CSV file, each with the line where it ends.
+
+    Args:
+        path: The file.
+        columns: What its first line must hold.
+        what: What it ought to be, for messages.
+
+    Raises:
+        DataError: Another first line, or a row that is no CSV.
+    """
+    with path.open(encoding="utf-8-sig", errors="surrogateescape", newline="") as stream:
+        reader = csv.reader(stream, strict=True)
+        try:
+            if tuple(next(reader, ())) != tuple(columns):
+                raise DataError(f"'{path}' is no {what}: its first line must be '{','.join(columns)}'.")
+            for row in filter(None, reader):
+                yield f"line {reader.line_num}", row
+        except csv.Error as error:
+            raise DataError(f"'{path}', line {reader.line_num}: {error}.") from error
 
 
 def _fault_of(row: list[str], root: Path) -> str | None:

@@ -12,7 +12,7 @@ import numpy as np
 from car_recog.evaluation.classification import ClassificationReport
 from car_recog.evaluation.comparison_page import to_html, to_markdown
 from car_recog.evaluation.comparison_plots import draw_curves, draw_results
-from car_recog.evaluation.intervals import Interval, bootstrap, number_groups
+from car_recog.evaluation.intervals import Interval, mean_interval, number_groups
 from car_recog.evaluation.mcnemar import count_alone, mcnemar
 from car_recog.evaluation.plots import save
 from car_recog.evaluation.sheets import Tile, save_sheet
@@ -172,12 +172,11 @@ def compare_neighbours(contenders: Sequence[Contender], *, groups: Sequence[obje
     for first, second in pairwise(contenders):
         gains = second.is_right.astype(float) - first.is_right
         n_only_first, n_only_second = count_alone(first.is_right, second.is_right)
-        columns = np.stack([gains, np.ones_like(gains)], axis=1)
         step = Step(
             first=first.name,
             second=second.name,
             gain=float(gains.mean()),
-            interval=bootstrap(columns, lambda sums: sums[:, 0] / sums[:, 1], units=units),
+            interval=mean_interval(gains, units=units),
             n_only_first=n_only_first,
             n_only_second=n_only_second,
             p_value=mcnemar(n_only_first, n_only_second),

@@ -76,6 +76,12 @@ def bootstrap(
     return percentiles(np.concatenate(draws))
 
 
+def mean_interval(values: np.ndarray, *, units: np.ndarray | None = None) -> Interval:
+    """Give the 95 % percentile interval of the mean of values `(n,)`, such as gains photo by photo; for `units` see `bootstrap`."""
+    columns = np.stack([values, np.ones(len(values))], axis=1)
+    return bootstrap(columns, lambda sums: sums[:, 0] / sums[:, 1], units=units)
+
+
 def draw_weights(n: int, *, seed: int = 0) -> Iterator[np.ndarray]:
     """Draw `n` of `n` with replacement, a thousand times; gives how often each was drawn, `(50, n)` at a time."""
     rng = np.random.default_rng(seed)

@@ -9,7 +9,8 @@ import attrs
 import numpy as np
 
 from car_recog.errors import DataError
-from car_recog.evaluation.intervals import Interval, bootstrap, number_groups, wilson
+from car_recog.evaluation.intervals import Interval, mean_interval, number_groups, wilson
+from car_recog.evaluation.mcnemar import count_alone
 from car_recog.evaluation.page import markdown_table
 from car_recog.evaluation.sheets import Tile, save_sheet
 from car_recog.storage import write_text
@@ -134,17 +135,17 @@ def shortcut_report(
 def _compare(before: np.ndarray, after: np.ndarray, units: np.ndarray | None) -> ChangeResult:
     difference = after - before.astype(float)
     if difference.any():
-        values = np.stack([difference, np.ones(len(difference))], axis=1)
-        interval = bootstrap(values, lambda sums: sums[:, 0] / sums[:, 1], units=units)
+        interval = mean_interval(difference, units=units)
     else:  # every resample would repeat the 0, and say that of few photos as surely as of many
         bound = wilson(0, len(difference) if units is None else len(np.unique(units)))[1]
         interval = (-bound, bound)
+    n_lost, n_gained = count_alone(before.astype(bool), after.astype(bool))
     return ChangeResult(
         n_photos=len(before),
         as_is=float(before.mean()),
         changed=float(after.mean()),
         difference=float(difference.mean()),
         interval=interval,
-        n_lost=int((difference < 0).sum()),
-        n_gained=int((difference > 0).sum()),
+        n_lost=n_lost,
+        n_gained=n_gained,
     )
