@@ -6,6 +6,7 @@ import attrs
 import keras
 import numpy as np
 
+from car_recog.card import TrainingFacts
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
@@ -50,6 +51,15 @@ class Answering:
     def class_names(self) -> tuple[str, ...]:
         """What it tells apart, in the order of the columns of `predict_proba`; empty before `fit`."""
         return self._state.known.names if self._state else ()
+
+    @property
+    def training_facts(self) -> TrainingFacts:
+        """How it came to be: date, recipe, photos by class, `counts["n_cropped"]` where photos were cut to a box.
+
+        Raises:
+            NotFittedError: Nothing was trained or loaded.
+        """
+        return self._fitted().facts
 
     @property
     def calibration(self) -> ClassCalibration | None:

@@ -55,6 +55,7 @@ def describe(
 ) -> dict[str, list[str]]:
     """Word what a recogniser is and how it was trained: sentences by heading. For the arguments see `model_card`."""
     height, width = network["image_size"]
+    cut = f", {n_cropped} of them cut to a box" if (n_cropped := training.counts.get("n_cropped")) else ""
     options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
     return {
         "What it is": [
@@ -65,7 +66,7 @@ def describe(
         "How it was trained": [
             f"On {training.date} with {', '.join(f'{name} {version}' for name, version in training.versions.items())}.",
             f"Recipe {training.recipe['name']}, seed {training.seed}, backbone weights {training.weights}.",
-            f"{training.n_train} photos; {training.n_validation} more for validation; {training.n_skipped} broken ones left out.",
+            f"{training.n_train} photos{cut}; {training.n_validation} more for validation; {training.n_skipped} broken ones left out.",
             f"{training.n_epochs} epochs in {training.seconds:.0f} s.",
         ],
     }

@@ -82,7 +82,10 @@ def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: Image
             draw(lambda: save_sheet(labelled, sheet), sheet)
         history = _train(fit, network, loss, photos, validation)
     known = _known(network, train, photos, seed=fit.seed)
-    facts = training_facts(fit, photos, validation, history, time.perf_counter() - start, class_counts=train.class_counts())
+    n_cropped = sum(sample.crop is not None for sample in train.samples)
+    counts = {"n_cropped": n_cropped} if n_cropped else {}
+    seconds = time.perf_counter() - start
+    facts = training_facts(fit, photos, validation, history, seconds, class_counts=train.class_counts(), counts=counts)
     return Fitted(network, known, known, facts, history, labelled), history
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from car_recog import CarClassifier, PartClassifier
+from car_recog import CarClassifier, FolderDataset, PartClassifier, Phase, Recipe
 from car_recog.cli import predict
 from car_recog.data import pipeline
 from car_recog.data.images import decode
@@ -129,6 +129,19 @@ def test_a_file_whose_name_looks_like_a_pattern_is_that_file(run, bundle, door, 
     (answer,) = run("predict", bundle, tmp_path / "a[1].png", "--json").json()
 
     assert answer["class_name"] == "door"
+
+
+def test_whole_photos_are_warned_about_where_training_saw_cut_ones(run, photos, door, tmp_path):
+    data = FolderDataset(photos).with_boxes(lambda photo: (4, 4, 20, 20))
+    clf = CarClassifier("tiny_cnn", weights=None, image_size=(32, 32))
+    clf.fit(data, recipe=Recipe(phases=[Phase(epochs=1)]), verbose=False)
+    clf.save(tmp_path / "bundle")
+
+    done = run("predict", tmp_path / "bundle", door)
+
+    assert "it was trained on photos that were cut to the car" in done.err
+    assert f"{len(data)} photos, {len(data)} of them cut to a box" in (tmp_path / "bundle" / "README.md").read_text("utf-8")
+    assert "cut" not in run("predict", tmp_path / "bundle", door, "--crop", "plain_background").err
 
 
 def test_more_photos_than_fit_into_one_chunk_keep_their_order(run, bundle, photos, broken, monkeypatch):

@@ -108,6 +108,8 @@ def run(args: argparse.Namespace) -> int:
     classifier = load_classifier(args.bundle)
     if args.reject and classifier.calibration is None:
         raise OptionError(f"--reject: '{args.bundle}' is not calibrated. Calibrate it: car-recog calibrate {args.bundle} DATA")
+    if args.crop is None and classifier.training_facts.counts.get("n_cropped"):
+        note("warning: it was trained on photos that were cut to the car; these are not. Give the same --crop.")
     crops = None if args.crop is None else find_crops(paths, args)
     n_tiles = SHEET if args.sheet else 0
     counts: Counter[str] = Counter()
