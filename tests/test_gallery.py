@@ -397,8 +397,13 @@ def test_a_trained_verifier_finds_the_cars_of_new_photos(tmp_path):
     new = draw(sorted(COLOURS), seed=3)
 
     gallery.save(tmp_path / "gallery")
-    results = Gallery.load(tmp_path / "gallery", ver).search(new)
+    ver.save(tmp_path / "verifier")
+    loaded = SiameseVerifier.load(tmp_path / "verifier")
+    results = Gallery.load(tmp_path / "gallery", loaded).search(new)
 
+    pytest.importorskip("faiss")
+    quick = Gallery.load(tmp_path / "gallery", loaded, index="faiss").search(new)
+    assert [result.matches[0].name for result in quick] == sorted(COLOURS)
     assert [result.matches[0].name for result in results] == sorted(COLOURS)
     for result, photo in zip(results, new.images, strict=True):
         enrolled = draw(sorted(COLOURS) * 2, seed=2).images[int(result.matches[0].source.removeprefix("photo "))]

@@ -76,7 +76,7 @@ class SiameseVerifier:
         pooling: str = "average",
         flip_average: bool | None = None,
     ) -> None:
-        self.config = EmbedderConfig(
+        self._config = EmbedderConfig(
             backbone=backbone,
             backbone_options=backbone_options or {},
             image_size=image_size,
@@ -113,6 +113,11 @@ class SiameseVerifier:
     def __repr__(self) -> str:
         state = "not fitted" if self._state is None else "calibrated" if self.calibration else "not calibrated"
         return f"{type(self).__name__}({self.config.backbone!r}, {state})"
+
+    @property
+    def config(self) -> EmbedderConfig:
+        """What fixes the network but its weights; trained on identities it compares by cosine, whatever the constructor said."""
+        return self._state.config if self._state else self._config
 
     @property
     def model(self) -> keras.Model:
@@ -173,7 +178,7 @@ class SiameseVerifier:
         is_metric = isinstance(train, ImageDataset)
         if not is_metric and objective is not None:
             raise OptionError("An objective is for photos of identities; pairs train the pair head by the loss of the constructor.")
-        config = self.config.for_identities(self._flip_average) if is_metric else self.config
+        config = self._config.for_identities(self._flip_average) if is_metric else self._config
         fit = Fit(
             config=config,
             weights=self.weights,
@@ -240,7 +245,7 @@ class SiameseVerifier:
         abstain: tuple[float, float] | None = None,
         verbose: bool = True,
     ) -> PairCalibration:
-        """Choose the threshold, and learn what scores mean as probabilities, on pairs that neither training nor test has seen.
+        """Choose and keep the threshold, and what scores mean as probabilities, on pairs that neither training nor test has seen.
 
         Args:
             pairs: The pairs; broken photos are left out.
@@ -248,9 +253,6 @@ class SiameseVerifier:
             target: Instead of `far`: `"eer"`, where false accepts and rejects balance, or `"accuracy"`.
             abstain: Two probabilities; answers between them are marked as uncertain.
             verbose: Whether a terminal shows how far decoding is.
-
-        Returns:
-            The threshold with its evidence; it is kept and saved with the verifier.
 
         Raises:
             OptionError: Not exactly one of `far` and `target`.

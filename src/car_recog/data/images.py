@@ -74,6 +74,8 @@ def decode(
         (20, 20, 3)
     """
     check_resize(resize)
+    if isinstance(photo, np.ndarray) and image_size is not None and crop is None and _is_fitted(photo, image_size):
+        return photo.copy()
     _quieten_pillow()
     part = None
     try:
@@ -192,6 +194,10 @@ def _from_array(array: np.ndarray) -> Image.Image:
     if array.dtype != np.uint8 or not is_picture or 0 in shape:
         raise ImageDecodeError(f"Expected an array of uint8 in [0, 255], shape (h, w), (h, w, 3) or (h, w, 4); got {describe(array)}.")
     return Image.fromarray(np.ascontiguousarray(array.reshape(shape)))
+
+
+def _is_fitted(array: np.ndarray, image_size: tuple[int, int]) -> bool:
+    return array.dtype == np.uint8 and array.shape == (*image_size, 3)
 
 
 def _shrink_ahead(image: Image.Image, image_size: tuple[int, int], crop: Box | None) -> _Part | None:
