@@ -18,7 +18,7 @@ RESIDENTS |= {"answering", "calibrating", "classifier_bundle", "known_classes", 
 RESIDENTS |= {"gallery", "gallery_folder", "gallery_index", "gallery_photos"}
 RESIDENTS |= {"explanations", "shortcuts"}
 RESIDENTS |= {"verifier", "verifier_bundle", "verifier_card", "verifier_fitting"}
-DOORS = {"cli"}
+DOORS = {"cli", "web"}
 
 
 def room_of(module: str) -> str:

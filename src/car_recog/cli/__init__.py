@@ -1,4 +1,4 @@
-"""The command line: `car-recog demo`, `train`, `evaluate`, `predict`, `verify`, `gallery`, `data`, `backbones`, `cache`."""
+"""The command line: `car-recog demo`, `train`, `evaluate`, `predict`, `verify`, `gallery`, `serve`, `data` and the others."""
 
 from car_recog.cli.entry import main
 

@@ -19,6 +19,7 @@ from car_recog.cli.explain import add_parser as add_explain
 from car_recog.cli.gallery import add_parser as add_gallery
 from car_recog.cli.output import BAD_USE, FOUND_PROBLEMS, show_error
 from car_recog.cli.predict import add_parser as add_predict
+from car_recog.cli.serve import add_parser as add_serve
 from car_recog.cli.train import add_parser as add_train
 from car_recog.cli.verify import add_parser as add_verify
 from car_recog.errors import CarRecogError
@@ -53,7 +54,7 @@ def build_parser() -> Parser:
     parser.set_defaults(json=False, debug=False)
     parser.add_argument("--version", action="version", version=f"car-recog {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    answering = (add_evaluate, add_calibrate, add_compare, add_predict, add_verify, add_explain, add_gallery)
+    answering = (add_evaluate, add_calibrate, add_compare, add_predict, add_verify, add_explain, add_gallery, add_serve)
     for add in (add_demo, add_train, *answering, add_data, add_backbones, add_cache):
         add(commands)
     return parser

@@ -1,0 +1,105 @@
+"""Many clients, one model: photos that wait together are answered together, and no more wait than may."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Executor
+from contextlib import contextmanager
+from itertools import islice
+from math import ceil
+from typing import Generic, TypeVar
+
+from car_recog.errors import CarRecogError
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class BusyError(CarRecogError, RuntimeError):
+    """As many photos wait as may.
+
+    Args:
+        retry_after: Seconds after which there should be room.
+    """
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"More photos wait than can be answered soon. Send it again in {retry_after} s.")
+        self.retry_after = retry_after
+
+
+class Line:
+    """The queue in front of all models: counts photos from the moment they were accepted until they are answered.
+
+    Args:
+        max_photos: How many there may be.
+    """
+
+    def __init__(self, max_photos: int) -> None:
+        self.max_photos = max_photos
+        self._n_photos = 0
+        self._seconds = 1.0  # from acceptance to answer, of the last one: about the time in which a full line is answered
+
+    @contextmanager
+    def place(self, n_photos: int) -> Iterator[None]:
+        """Hold places while the block runs.
+
+        Raises:
+            BusyError: There are not as many.
+        """
+        if self._n_photos + n_photos > self.max_photos:
+            raise BusyError(max(1, ceil(self._seconds)))
+        self._n_photos += n_photos
+        start = time.monotonic()
+        try:
+            yield
+            self._seconds = time.monotonic() - start
+        finally:
+            self._n_photos -= n_photos
+
+
+class Batcher(Generic[T, R]):
+    """Answers items in batches: a batch is what has queued while the last one was answered.
+
+    Args:
+        answer: Gives the answers to items, in their order; runs in the executor.
+        executor: One that runs a single thread lets several batchers share a processor, batch by batch.
+        max_batch: Items in a batch at most.
+    """
+
+    def __init__(self, answer: Callable[[list[T]], list[R]], executor: Executor, *, max_batch: int = 32) -> None:
+        self._answer, self._executor, self._max_batch = answer, executor, max_batch
+        self._waiting: dict[asyncio.Future[R], T] = {}
+        self._worker: asyncio.Task[None] | None = None
+
+    async def submit(self, item: T) -> R:
+        """Wait for the answer to an item. Where the caller is cancelled before its batch starts, it costs nothing."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[R] = loop.create_future()
+        self._waiting[future] = item
+        if self._worker is None:
+            self._worker = loop.create_task(self._work())
+        try:
+            return await future
+        finally:
+            self._waiting.pop(future, None)
+
+    async def close(self) -> None:
+        """Wait until all that was submitted is answered."""
+        if self._worker is not None:
+            await self._worker
+
+    async def _work(self) -> None:
+        while self._waiting:
+            futures = list(islice(self._waiting, self._max_batch))
+            items = [self._waiting.pop(future) for future in futures]
+            try:
+                answers = await asyncio.get_running_loop().run_in_executor(self._executor, self._answer, items)
+            except Exception as error:  # whatever it is, it belongs to those who wait for this batch
+                for future in futures:
+                    if not future.done():
+                        future.set_exception(error)
+            else:
+                for future, answer in zip(futures, answers, strict=True):
+                    if not future.done():
+                        future.set_result(answer)
+        self._worker = None
