@@ -2,7 +2,10 @@
 
 import asyncio
 import colorsys
+import subprocess
+import sys
 import threading
+from contextlib import contextmanager
 from io import BytesIO
 from types import SimpleNamespace
 
@@ -34,6 +37,30 @@ def take_photo(car: str = CARS[0], seed: int = 100, *, size: tuple[int, int] = (
 def photo():
     """Take a photo that nobody was trained on: the bytes of a file."""
     return take_photo
+
+
+@contextmanager
+def running(*flags: object):
+    """Run `car-recog serve` in a process of its own; gives process, port and the line it printed when ready. It must not complain."""
+    program = [sys.executable, "-c", "import sys; from car_recog.cli import main; sys.exit(main())"]
+    command = [*program, "serve", *map(str, flags), "--port", "0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    late = threading.Timer(900, process.kill)
+    late.start()
+    try:
+        line = process.stdout.readline().strip()
+        yield SimpleNamespace(process=process, line=line, port=int(line.rpartition(":")[2]))
+    finally:
+        late.cancel()
+        process.kill()
+        errors = process.communicate()[1]
+    assert errors.splitlines() == ["loading Keras", "warming up"]
+
+
+@pytest.fixture(scope="session")
+def serving():
+    """Start real servers: see `running`."""
+    return running
 
 
 class Client:

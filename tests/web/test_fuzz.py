@@ -4,8 +4,6 @@ import json
 import re
 import shlex
 import subprocess
-import sys
-import threading
 from collections import Counter
 from pathlib import Path
 
@@ -21,28 +19,19 @@ pytestmark = pytest.mark.slow
 
 PER_ROUTE = {"post": [(GenerationMode.POSITIVE, 600), (GenerationMode.NEGATIVE, 100)], "get": [(GenerationMode.POSITIVE, 1)]}
 N_GETS = 20
-QUIET = hypothesis.settings(deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
+QUIET = hypothesis.settings(derandomize=True, deadline=None, database=None, suppress_health_check=list(hypothesis.HealthCheck))
 TIMEOUT = 40  # seconds: an answer takes 30 at most
-SERVE = [sys.executable, "-c", "import sys; from car_recog.cli import main; sys.exit(main())", "serve"]
 
 
 @pytest.fixture(scope="module")
-def address(served):
+def address(served, serving):
     """A server of everything, a real process."""
     flags = ["--models", served.models, "--parts", served.models, "--verifier", served.verifier, "--gallery", served.gallery]
-    process = subprocess.Popen([*SERVE, *map(str, flags), "--port", "0"], stdout=subprocess.PIPE, text=True)
-    late = threading.Timer(900, process.kill)
-    late.start()
-    try:
-        line = process.stdout.readline()
-        assert line.startswith("Serving parts, models, verifier, gallery on http://127.0.0.1:")
-        yield line.split()[-1]
-        process.terminate()
-        assert process.wait(60) == 0
-    finally:
-        late.cancel()
-        process.kill()
-        process.communicate()
+    with serving(*flags) as server:
+        assert server.line == f"Serving parts, models, verifier, gallery on http://127.0.0.1:{server.port}"
+        yield server.line.split()[-1]
+        server.process.terminate()
+        assert server.process.wait(60) == 0
 
 
 @st.composite

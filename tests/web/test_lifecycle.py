@@ -9,13 +9,10 @@ import socket
 import struct
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, suppress
 from io import BytesIO
-from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
@@ -25,33 +22,13 @@ from PIL import Image
 
 pytestmark = pytest.mark.slow
 
-SERVE = [sys.executable, "-c", "import sys; from car_recog.cli import main; sys.exit(main())", "serve"]
 MAX_QUEUE = 8
 CROWD = 24
 
 
-@contextmanager
-def running(bundle: Path, *flags: object) -> Iterator[SimpleNamespace]:
-    """Start a server and wait until it is ready; gives its process and port. It must not have complained when it is ended."""
-    command = [*SERVE, "--models", str(bundle), "--port", "0", *map(str, flags)]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    late = threading.Timer(180, process.kill)
-    late.start()
-    try:
-        line = process.stdout.readline()
-        late.cancel()
-        assert line.startswith("Serving models on http://127.0.0.1:")
-        yield SimpleNamespace(process=process, port=int(line.strip().rpartition(":")[2]))
-    finally:
-        late.cancel()
-        process.kill()
-        errors = process.communicate()[1]
-    assert errors.splitlines() == ["loading Keras", "warming up"]
-
-
 @pytest.fixture(scope="module")
-def server(served):
-    with running(served.models, "--max-queue", MAX_QUEUE) as server:
+def server(served, serving):
+    with serving("--models", served.models, "--max-queue", MAX_QUEUE) as server:
         yield server
 
 
@@ -164,8 +141,8 @@ def ask_until_stopped(server: SimpleNamespace) -> list[int]:
     return statuses
 
 
-def test_told_to_stop_under_load_it_answers_whatever_it_accepted(served):
-    with running(served.models) as server, ThreadPoolExecutor(4) as pool:
+def test_told_to_stop_under_load_it_answers_whatever_it_accepted(served, serving):
+    with serving("--models", served.models) as server, ThreadPoolExecutor(4) as pool:
         _, alone = receive(send(server, PLAIN))
         busy = [pool.submit(ask_until_stopped, server) for _ in range(4)]
         first, *accepted = [send(server, COSTLY) for _ in range(CROWD)]
@@ -185,24 +162,10 @@ def test_told_to_stop_under_load_it_answers_whatever_it_accepted(served):
     assert server.process.returncode == 0
 
 
-def test_an_upload_that_never_ends_does_not_keep_it_from_stopping(served):
-    with running(served.models) as server, send_half(server, len(PLAIN.content) // 2), send_half(server, 20):
+def test_an_upload_that_never_ends_does_not_keep_it_from_stopping(served, serving):
+    with serving("--models", served.models) as server, send_half(server, len(PLAIN.content) // 2), send_half(server, 20):
         receive(send(server, PLAIN))
         os.kill(server.process.pid, signal.SIGTERM)
         server.process.wait(timeout=90)
 
     assert server.process.returncode == 0
-
-
-def test_a_port_in_use_is_told_in_one_line(served):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-        command = [*SERVE, "--models", str(served.models), "--port", str(port)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=180, check=False)
-
-    assert done.returncode == 2
-    assert done.stdout == ""
-    (error,) = (line for line in done.stderr.splitlines() if line != "loading Keras")
-    assert error.startswith("error: ")
-    assert f"port {port}" in error
-    assert "--port" in error

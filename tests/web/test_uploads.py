@@ -74,10 +74,11 @@ def test_a_wrong_form_gets_a_sentence_that_says_what_to_do(client, files, fields
     assert advice in answer.json()["detail"]
 
 
-def test_an_empty_field_counts_as_left_out(client, photo):
-    answer = client.post("/v1/classify", files={"photo": photo()}, data={"recogniser": "", "explain": ""})
+def test_an_empty_field_is_no_value(client, photo):
+    answer = client.post("/v1/classify", files={"photo": photo()}, data={"recogniser": ""})
 
-    assert answer.status_code == 200
+    assert answer.status_code == 422
+    assert "recogniser: Input should be 'parts' or 'models'" in answer.json()["detail"]
 
 
 def test_a_photo_above_the_size_of_a_file_is_not_taken(new_client, recognisers, photo):

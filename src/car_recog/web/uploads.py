@@ -60,7 +60,7 @@ async def read_form(request: Request, form: type[_FORM], *, photos: tuple[str, .
 
     Args:
         request: The request; its body is not read yet.
-        form: The fields besides the photos. An empty field counts as left out, as browsers send it.
+        form: The fields besides the photos.
         photos: The names of the fields that hold the photos; each must be there once.
         limits: What may be sent.
 
@@ -81,7 +81,7 @@ async def read_form(request: Request, form: type[_FORM], *, photos: tuple[str, .
         raise HTTPException(400, f"The form cannot be read: {error.message}{many}") from error
     try:
         found = [await _read_photo(sent.getlist(name), name, limits) for name in photos]
-        fields = {name: value for name, value in sent.items() if isinstance(value, str) and value}
+        fields = {name: value for name, value in sent.items() if isinstance(value, str)}
         return form.model_validate(fields), found
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, fault['loc']))}: {fault['msg']}" for fault in error.errors(include_url=False))
