@@ -24,7 +24,7 @@ from own_photos import make_classifier, make_parser, read_external, read_photos,
 def run(args: argparse.Namespace, scratch: Path) -> None:
     """Read, train, judge, show."""
     if args.synthetic:
-        use_drawn(args, photos=draw_brands(scratch / "photos", n_photos=args.drawn), epochs=15)
+        use_drawn(args, photos=draw_brands(scratch / "photos", n_photos=args.drawn), epochs=60)
     data, external = without_rare(read_photos(args), args.least), read_external(args)
     train_and_judge(make_classifier(args, head="brands"), data, recipe="brands", external=external, args=args)
 

@@ -39,7 +39,7 @@ from car_recog.selection import filter_photos
 def run(args: argparse.Namespace, scratch: Path) -> None:
     """Read, filter, crop, train, judge, show."""
     if args.synthetic:
-        use_drawn(args, photos=draw_listings(scratch / "photos", n_photos=args.drawn), epochs=40)
+        use_drawn(args, photos=draw_listings(scratch / "photos", n_photos=args.drawn), epochs=80)
         args.filter, args.boxes = draw_cars_and_others(scratch / "sorted", n_photos=args.drawn // 2), "plain_background"
     data, external, dropped = read_photos(args), read_external(args), None
     if args.filter:

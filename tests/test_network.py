@@ -45,6 +45,11 @@ def test_photos_below_the_backbones_least_raise() -> None:
         build_network(NetworkConfig(backbone="inception_v3", image_size=(64, 64)), n_classes=2, weights=None)
 
 
+def test_photos_of_training_are_no_smaller_than_the_backbone_takes() -> None:
+    assert NetworkConfig(backbone="inception_v3", image_size=(96, 128)).fit_size((64, 96)) == (75, 96)
+    assert NetworkConfig(backbone="nasnet_mobile", image_size=(224, 224)).fit_size((192, 192)) == (224, 224)
+
+
 def test_weights_that_are_not_offered_raise() -> None:
     with pytest.raises(WeightsError, match="weights is 'imagenett'"):
         build_network(NetworkConfig(backbone="mobilenet"), n_classes=2, weights="imagenett")

@@ -64,6 +64,14 @@ class BackboneConfig:
         """Plain values for `config.json`."""
         return attrs.asdict(self)
 
+    def fit_size(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Give the size of photos nearest to this one that the backbone takes once it is built for `image_size`."""
+        spec = get_backbone(self.backbone)
+        if not spec.is_size_flexible:
+            return self.image_size
+        height, width = (max(side, least) for side, least in zip(size, spec.min_image_size, strict=True))
+        return height, width
+
     def build_backbone(self, weights: str | None) -> tuple[keras.Model, list[list[keras.layers.Layer]]]:
         """Build the backbone, and give its layers in stages.
 

@@ -116,7 +116,8 @@ def run_phases(
         adapt: Turns changes of photos into changes of what `batches` gives.
     """
     history = History()
-    for phase in fit.recipe.phases:
+    n_epochs = [phase.count_epochs(n_items) for phase in fit.recipe.phases]
+    for phase, n_own in zip(fit.recipe.phases, n_epochs, strict=True):
         is_frozen = freeze(trainee.stages, phase)
         model, seen, checked = trainee.whole, photos, validation
         augmentation: Changes | None = None
@@ -124,7 +125,7 @@ def run_phases(
             model, seen = trainee.head, as_features(fit.config, trainee.features, photos)
             checked = None if validation is None else as_features(fit.config, trainee.features, validation)
         else:
-            size = phase.train_size(fit.config.image_size)
+            size = fit.config.fit_size(phase.train_size(fit.config.image_size))
             # Photos that nothing changes are not resampled either.
             is_changing = bool(phase.augmentation) or size != fit.config.image_size
             augmentation = adapt(Augmentation(size, phase.augmentation)) if is_changing else None
@@ -135,9 +136,10 @@ def run_phases(
             history,
             recipe=fit.recipe,
             batches=batches(phase, seen, augmentation),
-            n_epochs=phase.count_epochs(n_items),
+            n_epochs=n_own,
             validation=None if checked is None else judged(checked),
             n_watched=n_watched,
+            watched_from=sum(n_epochs) // 2,
             augmentation=augmentation,
         )
     freeze(trainee.stages, Phase(epochs=1))

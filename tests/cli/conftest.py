@@ -11,7 +11,7 @@ from PIL import Image
 from car_recog.cli import main
 from car_recog.data.synthetic import IDENTITY_PATTERN
 
-TOY = ("--backbone", "tiny_cnn", "--weights", "none", "--image-size", "32", "32", "--epochs", "4")
+TOY = ("--backbone", "tiny_cnn", "--weights", "none", "--image-size", "32", "32", "--epochs", "60")
 
 CAR_TOY = ("--backbone", "tiny_cnn", "--weights", "none", "--image-size", "32", "32", "--embedding-dim", "16", "--epochs", "8")
 CAR_FLAGS = ("--label-pattern", IDENTITY_PATTERN, "--val-fraction", "0.25", "--test-fraction", "0.25", "--impostors", "any", "model")

@@ -56,7 +56,7 @@ def test_figures_places_and_seconds_are_printed_and_progress_is_kept_apart(run, 
     done = run("train", "parts", photos, *TOY, *HALVES, "--run-folder", tmp_path / "run")
 
     assert done.out.split()[:2] == ["figure", "value"]
-    for text in ("\naccuracy ", "\nmacro F1 ", "\ncalibration error ", "\ndoor ", "\nwheel ", "Trained 1 epochs in "):
+    for text in ("\naccuracy ", "\nmacro F1 ", "\ncalibration error ", "\ndoor ", "\nwheel ", "Trained 2 epochs in "):
         assert text in done.out
     assert ", ".join(sorted(path.name for path in (tmp_path / "run").iterdir())) in done.out
     assert f"Look at {tmp_path / 'run' / 'report.html'}\n" in done.out
@@ -68,7 +68,7 @@ def test_figures_places_and_seconds_are_printed_and_progress_is_kept_apart(run, 
 def test_json_is_one_document(run, photos, tmp_path):
     result = run("train", "parts", photos, *TOY, *HALVES, "--run-folder", tmp_path / "run", "--json").json()
 
-    assert (result["n_train"], result["n_val"], result["n_test"], result["n_epochs"]) == (24, 12, 12, 1)
+    assert (result["n_train"], result["n_val"], result["n_test"], result["n_epochs"]) == (24, 12, 12, 2)
     assert result["bundle"] == str(tmp_path / "run" / "bundle")
     assert result["report"] == json.loads((tmp_path / "run" / "report.json").read_text())
     assert result["seconds"] > 0

@@ -86,10 +86,19 @@ def test_the_paper_recipe_is_the_one_of_the_paper() -> None:
     )
 
 
-def test_epochs_replace_the_length_of_every_phase() -> None:
-    recipe = get_recipe(Recipe(phases=[Phase(epochs=5, trainable="head"), Phase(photos_seen=100)]), epochs=2)
+@pytest.mark.parametrize(
+    ("phases", "epochs", "shares"),
+    [
+        ([Phase(photos_seen=25_000), Phase(photos_seen=22_000)], 30, [16, 14]),
+        ([Phase(epochs=6), Phase(epochs=3), Phase(epochs=3)], 7, [4, 1, 2]),
+        ([Phase(epochs=5, trainable="head"), Phase(photos_seen=100)], 4, [2, 2]),
+        ([Phase(photos_seen=9), Phase(photos_seen=1)], 1, [1, 1]),
+    ],
+)
+def test_epochs_are_shared_by_the_phases(phases: list[Phase], epochs: int, shares: list[int]) -> None:
+    recipe = get_recipe(Recipe(phases=phases), epochs=epochs)
 
-    assert [(phase.epochs, phase.photos_seen) for phase in recipe.phases] == [(2, None), (2, None)]
+    assert [(phase.epochs, phase.photos_seen) for phase in recipe.phases] == [(share, None) for share in shares]
 
 
 def test_an_unknown_recipe_suggests_the_nearest() -> None:

@@ -160,7 +160,7 @@ def add_training_flags(parser: argparse.ArgumentParser) -> "argparse._ArgumentGr
     """Add the arguments of `fit`; gives their group."""
     group = parser.add_argument_group("training")
     group.add_argument("--recipe", default="finetune", help="finetune or paper (finetune)")
-    group.add_argument("--epochs", type=int, help="replaces the length of every phase of the recipe")
+    group.add_argument("--epochs", type=int, help="passes over the photos, which the phases of the recipe share, instead of its own length")
     group.add_argument("--on-error", default="skip", help="broken photos: skip leaves them out, raise stops (skip)")
     return group
 

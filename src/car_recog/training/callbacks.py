@@ -47,14 +47,15 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
         chance: The metric of a network that knows nothing.
         n_photos: Photos the metric is measured on.
         phase: Name of the phase, for messages.
+        first: The epoch of the phase from which on it ought to know something.
     """
 
-    def __init__(self, metric: str, chance: float, n_photos: int, phase: str) -> None:
+    def __init__(self, metric: str, chance: float, n_photos: int, phase: str, *, first: int) -> None:
         super().__init__()
         self._metric = metric
         # Three standard errors, but few photos must not make a good figure look like chance.
         self._limit = chance + min(3 * math.sqrt(chance * (1 - chance) / n_photos), 0.1 * (1 - chance))
-        self._phase = phase
+        self._phase, self._first = phase, max(2, first)
         self._has_warned = False
 
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
@@ -65,9 +66,8 @@ class Watch(keras.callbacks.Callback):  # type: ignore[misc]
             )
 
     def on_epoch_end(self, epoch: int, logs: Logs | None = None) -> None:
-        is_over = epoch + 1 >= max(2, self.params["epochs"] // 2)
         figure = (logs or {}).get(f"val_{self._metric}", (logs or {}).get(self._metric, 1.0))
-        if is_over and figure <= self._limit and not self._has_warned:
+        if epoch + 1 >= self._first and figure <= self._limit and not self._has_warned:
             self._has_warned = True
             warnings.warn(
                 f"Training has collapsed: after epoch {epoch + 1} of phase '{self._phase}' {self._metric} is {figure:.3f}, no better than "

@@ -106,6 +106,7 @@ def run_phase(
     n_epochs: int,
     validation: keras.utils.PyDataset | None = None,
     n_watched: int,
+    watched_from: int = 0,
     augmentation: Augment | None = None,
 ) -> None:
     """Train a network for one phase; rows are added to the history.
@@ -120,6 +121,7 @@ def run_phase(
         n_epochs: Passes over the batches.
         validation: Validation batches without augmentation, or None.
         n_watched: Photos the watched metric is measured on.
+        watched_from: The epoch, over all phases, from which on answers by chance are told of; half of this phase at least.
         augmentation: Applied to the photos inside the training step.
 
     Raises:
@@ -136,7 +138,7 @@ def run_phase(
     callbacks = [
         *([AverageWeights(recipe.averaging)] if recipe.averaging is not None else []),
         *task.judges,
-        Watch(metric.name, task.chance, n_watched, phase.name),
+        Watch(metric.name, task.chance, n_watched, phase.name, first=max(n_epochs // 2, watched_from - len(history))),
         *([_early_stopping(recipe.patience, task.monitor)] if recipe.patience else []),
         *task.callbacks,
         Record(history, phase.name),

@@ -1,6 +1,7 @@
 """Recipes: everything about training that is not the network, as plain values."""
 
 from collections.abc import Callable, Iterable, Mapping
+from itertools import pairwise
 from typing import Any
 
 import attrs
@@ -181,6 +182,23 @@ class Recipe:
     def with_phases(self, **changes: Any) -> "Recipe":
         """Change fields of all phases, for instance the length: `recipe.with_phases(photos_seen=None, epochs=3)`."""
         return attrs.evolve(self, phases=[attrs.evolve(phase, **changes) for phase in self.phases])
+
+    def with_epochs(self, epochs: int) -> "Recipe":
+        """Make it so many passes over the photos long; the phases share them as they share its length now, each has one at least.
+
+        Example:
+            >>> recipe = Recipe(phases=[Phase(photos_seen=30_000), Phase(photos_seen=10_000)])
+            >>> [phase.epochs for phase in recipe.with_epochs(20).phases]
+            [15, 5]
+        """
+        if not isinstance(epochs, int) or epochs < 1:
+            raise OptionError(f"epochs must be an integer from 1 on; got {epochs!r}.")
+        is_alike = len({phase.epochs is None for phase in self.phases}) == 1
+        lengths = [(phase.epochs or phase.photos_seen or 1) if is_alike else 1 for phase in self.phases]
+        ends = [round(epochs * sum(lengths[:place]) / sum(lengths)) for place in range(len(lengths) + 1)]
+        shares = [max(1, end - start) for start, end in pairwise(ends)]
+        phases = zip(self.phases, shares, strict=True)
+        return attrs.evolve(self, phases=[attrs.evolve(phase, epochs=share, photos_seen=None) for phase, share in phases])
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values, for configuration files and model cards."""
