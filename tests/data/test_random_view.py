@@ -13,10 +13,10 @@ def noise(n=1, height=7, width=9, seed=0):
     return np.random.default_rng(seed).integers(0, 256, (n, height, width, 3), np.uint8)
 
 
-def view(photos, *, size=None, width=1.0, height=1.0, left=0.0, top=0.0, mirror=1.0, angle=0.0):
-    """Look at photos with the same draws for each."""
+def view(photos, *, size=None, width=1.0, height=1.0, left=0.0, top=0.0, mirror=1.0, angle=0.0, is_turning=False):
+    """Look at photos with the same draws for each, by a view that may turn them where `is_turning` or an angle says so."""
     row = [width, height, left, top, mirror, np.cos(angle), np.sin(angle)]
-    return np.asarray(RandomView(size)([photos, np.tile(np.array(row, np.float32), (len(photos), 1))]))
+    return np.asarray(RandomView(size, rotation=90.0 * (is_turning or angle != 0))([photos, np.tile(np.array(row, np.float32), (len(photos), 1))]))
 
 
 def test_a_view_with_nothing_drawn_is_the_photo_itself():
@@ -77,6 +77,7 @@ def plain_bilinear(photo, y, x):
     return result
 
 
+@pytest.mark.parametrize("is_turning", [False, True])
 @pytest.mark.parametrize(
     "draw",
     [
@@ -88,9 +89,9 @@ def plain_bilinear(photo, y, x):
     ],
     ids=["crop", "translation", "zoom out", "rotation", "all"],
 )
-def test_a_view_is_what_a_plain_loop_reads(draw):
+def test_a_view_is_what_a_plain_loop_reads(draw, is_turning):
     photo, (rows, columns) = noise(1, 7, 9)[0], (5, 6)
-    seen = view(photo[None], size=(rows, columns), **draw)[0]
+    seen = view(photo[None], size=(rows, columns), is_turning=is_turning, **draw)[0]
 
     whole = {"width": 1.0, "height": 1.0, "left": 0.0, "top": 0.0, "mirror": 1.0, "angle": 0.0} | draw
     for row, column in itertools.product(range(rows), range(columns)):
