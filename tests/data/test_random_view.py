@@ -16,7 +16,8 @@ def noise(n=1, height=7, width=9, seed=0):
 def view(photos, *, size=None, width=1.0, height=1.0, left=0.0, top=0.0, mirror=1.0, angle=0.0, is_turning=False):
     """Look at photos with the same draws for each, by a view that may turn them where `is_turning` or an angle says so."""
     row = [width, height, left, top, mirror, np.cos(angle), np.sin(angle)]
-    return np.asarray(RandomView(size, rotation=90.0 * (is_turning or angle != 0))([photos, np.tile(np.array(row, np.float32), (len(photos), 1))]))
+    layer = RandomView(size, rotation=90.0 if is_turning or angle else 0.0)
+    return np.asarray(layer([photos, np.tile(np.array(row, np.float32), (len(photos), 1))]))
 
 
 def test_a_view_with_nothing_drawn_is_the_photo_itself():
