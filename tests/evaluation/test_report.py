@@ -1,7 +1,6 @@
 """The pages of a report: what stands in them, and that nothing in them is fetched or run."""
 
 from base64 import b64decode
-from html.parser import HTMLParser
 from io import BytesIO
 
 import numpy as np
@@ -14,26 +13,6 @@ from car_recog.evaluation.sheets import Tile
 
 EVIL = '<script src="http://evil.example/x.js">alert(1)</script>|"&amp;'
 HISTORY = {"phase": ["head", "all"], "epoch": [1, 2], "loss": [2.0, 1.0], "accuracy": [0.5, 0.8]}
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and the text outside the style."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        if self.tags and self.tags[-1][0] != "style":
-            self.text += data
-
-    def images(self) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.tags if tag == "img"]
 
 
 def report_of(labels: list[int], *, has_background: bool = True) -> ClassificationReport:
@@ -59,8 +38,8 @@ def report_of(labels: list[int], *, has_background: bool = True) -> Classificati
     )
 
 
-def test_everything_stands_in_the_page_as_plain_text() -> None:
-    page = Page(report_of([0, 1, 0]).to_html())
+def test_everything_stands_in_the_page_as_plain_text(read_page) -> None:
+    page = read_page(report_of([0, 1, 0]).to_html())
 
     for text in (
         "Of 100 photos about 67 are named rightly; with 95 % confidence between 21 and 94.",
@@ -78,8 +57,8 @@ def test_everything_stands_in_the_page_as_plain_text() -> None:
         assert text in page.text
 
 
-def test_nothing_is_fetched_and_nothing_runs() -> None:
-    page = Page(report_of([0, 1, 0]).to_html())
+def test_nothing_is_fetched_and_nothing_runs(read_page) -> None:
+    page = read_page(report_of([0, 1, 0]).to_html())
 
     assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "object", "base"})
     for tag, attributes in page.tags:
@@ -90,8 +69,8 @@ def test_nothing_is_fetched_and_nothing_runs() -> None:
     assert ("meta", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in [(t, a.get("content")) for t, a in page.tags]
 
 
-def test_every_picture_can_be_read_and_is_described() -> None:
-    images = Page(report_of([0, 1, 0]).to_html()).images()
+def test_every_picture_can_be_read_and_is_described(read_page) -> None:
+    images = read_page(report_of([0, 1, 0]).to_html()).images()
 
     assert len(images) == 6  # confusion, reliability, coverage, one mistake, one labelled photo, curves
     for attributes in images:
@@ -101,8 +80,8 @@ def test_every_picture_can_be_read_and_is_described() -> None:
         assert attributes["alt"]
 
 
-def test_what_is_not_known_has_no_heading() -> None:
-    page = Page(report_of([0, 1, 1], has_background=False).to_html())
+def test_what_is_not_known_has_no_heading(read_page) -> None:
+    page = read_page(report_of([0, 1, 1], has_background=False).to_html())
 
     assert "Nothing: every photo was named rightly." in page.text
     assert "Report on 2 classes" in page.text

@@ -1,7 +1,6 @@
 """The pages and pictures of a report on pairs."""
 
 from base64 import b64decode
-from html.parser import HTMLParser
 from io import BytesIO
 
 import numpy as np
@@ -13,23 +12,6 @@ from car_recog.evaluation.verification import VerificationReport, verification_r
 from car_recog.evaluation.verification_plots import draw_det, draw_pair_scores, draw_roc, draw_threshold
 
 EVIL = '<script src="http://evil.example/x.js">alert(1)</script>|"&amp;$x$'
-
-
-class Page(HTMLParser):
-    """Tags with their attributes, and the text outside the style."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.text = ""
-        self.feed(text)
-
-    def handle_starttag(self, tag, attrs):
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data):
-        if self.tags and self.tags[-1][0] != "style":
-            self.text += data
 
 
 def report_of(*, is_bare: bool = False, scores: np.ndarray | None = None) -> VerificationReport:
@@ -71,8 +53,8 @@ def report() -> VerificationReport:
 
 
 @pytest.fixture(scope="module")
-def page(report) -> Page:
-    return Page(report.to_html())
+def page(report, read_page):
+    return read_page(report.to_html())
 
 
 def test_everything_stands_in_the_page_as_plain_text(report, page) -> None:
@@ -115,8 +97,8 @@ def test_every_picture_can_be_read_and_is_described(report, page) -> None:
         assert attributes["alt"]
 
 
-def test_what_is_not_known_has_no_heading() -> None:
-    page = Page(report_of(is_bare=True).to_html())
+def test_what_is_not_known_has_no_heading(read_page) -> None:
+    page = read_page(report_of(is_bare=True).to_html())
 
     assert "Report on pairs of photos" in page.text
     assert "No threshold is stored yet. At the best balance" in page.text
