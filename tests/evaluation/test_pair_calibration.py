@@ -22,6 +22,14 @@ def test_the_evidence_of_a_score_is_the_share_of_pairs_counted_one_by_one() -> N
         assert found.genuine_below(score) == sum(value < score for value in genuine) / 60
 
 
+def test_a_pair_of_the_calibration_ties_with_itself_whatever_rounding_does() -> None:
+    found, genuine, impostors = calibrate(60, 90)
+
+    for nudge in (-1e-6, 0.0, 1e-6):
+        assert found.impostors_above(impostors[5] + nudge) == sum(impostors >= impostors[5]) / 90
+        assert found.genuine_below(genuine[7] + nudge) == sum(genuine < genuine[7]) / 60
+
+
 def test_at_the_threshold_the_evidence_is_the_error_rates() -> None:
     found, _, _ = calibrate(60, 90)
 

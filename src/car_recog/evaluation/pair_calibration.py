@@ -14,6 +14,7 @@ from car_recog.evaluation.platt import Platt, fit_platt
 TARGETS = ("eer", "accuracy")
 N_KEPT = 1_000
 """How many scores of each kind of pair are kept as evidence; of more, as many evenly chosen ones of the sorted."""
+_NOISE = 1e-5  # what the size of a batch may change of a score: a pair of the calibration, asked about again, still ties with itself
 
 
 def _numbers(values: Sequence[float]) -> tuple[float, ...]:
@@ -77,11 +78,11 @@ class PairCalibration:
 
     def impostors_above(self, score: float) -> float | None:
         """Give the share of the impostor pairs of the calibration that scored at least this much; None where it was not kept."""
-        return float(np.mean(np.array(self.impostor_scores) >= score)) if self.impostor_scores else None
+        return float(np.mean(np.array(self.impostor_scores) >= score - _NOISE)) if self.impostor_scores else None
 
     def genuine_below(self, score: float) -> float | None:
         """Give the share of the genuine pairs of the calibration that scored less than this; None where it was not kept."""
-        return float(np.mean(np.array(self.genuine_scores) < score)) if self.genuine_scores else None
+        return float(np.mean(np.array(self.genuine_scores) < score - _NOISE)) if self.genuine_scores else None
 
     def __attrs_post_init__(self) -> None:
         numbers = (self.threshold, self.far, self.frr, self.slope, self.intercept)
