@@ -101,6 +101,15 @@ def verdict(score: float, calibration: PairCalibration | None) -> Verification:
     )
 
 
+def abstain_scores(calibration: PairCalibration | None) -> list[float] | None:
+    """Give the two scores between which a person should look: where Platt's curve crosses the band of probabilities."""
+    if calibration is None or calibration.abstain is None or calibration.slope <= 0:
+        return None
+    inner = np.clip(calibration.abstain, 1e-9, 1 - 1e-9)
+    scores: list[float] = ((np.log(inner / (1 - inner)) - calibration.intercept) / calibration.slope).tolist()
+    return scores
+
+
 def predictions(
     names: Sequence[str], logits: np.ndarray, similarities: np.ndarray, known: KnownClasses, calibration: ClassCalibration | None
 ) -> list[Prediction]:

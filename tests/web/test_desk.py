@@ -9,9 +9,10 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from car_recog.evaluation.pair_calibration import PairCalibration
+from car_recog.prediction import abstain_scores
 from car_recog.web.app import create_app
 from car_recog.web.batching import BusyError
-from car_recog.web.desk import MAX_BATCH, Desk, abstain_scores, wait_for
+from car_recog.web.desk import MAX_BATCH, Desk, wait_for
 from car_recog.web.uploads import Limits
 
 CARS = ("Audi_A3_2010", "Audi_A4_2010", "BMW_X1_2012", "BMW_X5_2012")

@@ -8,8 +8,8 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from car_recog._version import __version__
-from car_recog.prediction import Prediction
-from car_recog.web.desk import Desk, abstain_scores, data_uri, wait_for
+from car_recog.prediction import Prediction, abstain_scores
+from car_recog.web.desk import Desk, data_uri, wait_for
 from car_recog.web.problems import declared
 from car_recog.web.schemas import (
     Candidate,
@@ -69,7 +69,7 @@ async def search(request: Request) -> SearchAnswer:
 async def recognisers(request: Request) -> RecogniserList:
     """Tell what is served, and what each recogniser knows."""
     desk: Desk = request.app.state.desk
-    return RecogniserList(recognisers=desk.recognisers.describe(), version=__version__)
+    return RecogniserList(recognisers=desk.described, version=__version__)
 
 
 @api_router.get("/live", responses=declared(400))

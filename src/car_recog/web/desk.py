@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar, cast
 
+import attrs
 import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -19,7 +20,6 @@ from starlette.requests import ClientDisconnect, Request
 from car_recog.classifier import CarClassifier
 from car_recog.data.images import decode, upright_size
 from car_recog.errors import ImageDecodeError
-from car_recog.evaluation.pair_calibration import PairCalibration
 from car_recog.evaluation.sheets import to_jpeg
 from car_recog.explain import EmptyHeatmapWarning, Explanation
 from car_recog.gallery import Gallery, SearchResult
@@ -48,6 +48,7 @@ class Desk:
 
     def __init__(self, recognisers: Recognisers, limits: Limits) -> None:
         self.recognisers, self.limits = recognisers, limits
+        self.described = recognisers.describe()  # nothing of it changes while they are served
         self.is_ready = False
         self._line = Line(limits.max_queue)
         self._decoders = ThreadPoolExecutor(_DECODERS, "decode")
@@ -76,7 +77,8 @@ class Desk:
     def _serve_gallery(self, gallery: Gallery) -> Batcher[tuple[np.ndarray, int], SearchResult]:
         def answer(asked: list[tuple[np.ndarray, int]]) -> list[SearchResult]:
             embeddings = gallery.verifier.embed(np.stack([photo for photo, _ in asked]))
-            return [gallery.search_embeddings(row[None], k)[0] for row, (_, k) in zip(embeddings, asked, strict=True)]
+            results = gallery.search_embeddings(embeddings, max(k for _, k in asked))
+            return [attrs.evolve(result, matches=result.matches[:k]) for result, (_, k) in zip(results, asked, strict=True)]
 
         return self._batcher(answer, first=(_grey(gallery.verifier.config), 1))
 
@@ -188,15 +190,6 @@ async def wait_for(work: Coroutine[Any, Any, R], *, request: Request, limits: Li
 async def _until_gone(request: Request) -> None:
     while (await request.receive())["type"] != "http.disconnect":
         pass
-
-
-def abstain_scores(calibration: PairCalibration | None) -> list[float] | None:
-    """Give the two scores between which a person should look: where Platt's curve crosses the band of probabilities."""
-    if calibration is None or calibration.abstain is None or calibration.slope <= 0:
-        return None
-    inner = np.clip(calibration.abstain, 1e-9, 1 - 1e-9)
-    scores: list[float] = ((np.log(inner / (1 - inner)) - calibration.intercept) / calibration.slope).tolist()
-    return scores
 
 
 def data_uri(jpeg: bytes) -> str:

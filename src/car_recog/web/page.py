@@ -107,7 +107,7 @@ async def drawn(name: str) -> Response:
 def _task(request: Request) -> str | None:
     """Tell which question an address is of, where it is served."""
     task = request.url.path.strip("/")
-    if task and task not in {one.name for one in tasks_of(request.app.state.desk.recognisers.describe())}:
+    if task and task not in {one.name for one in tasks_of(request.app.state.desk.described)}:
         raise HTTPException(404, "This question is not answered here: what it takes is not served. See /v1/recognisers.")
     return task or None
 
@@ -116,7 +116,7 @@ async def _answer(request: Request, task: str) -> str:
     desk: Desk = request.app.state.desk
     question = _QUESTIONS[task]
     if request.method == "GET":
-        (asked,) = (one for one in tasks_of(desk.recognisers.describe()) if one.name == task)
+        (asked,) = (one for one in tasks_of(desk.described) if one.name == task)
         form, photos = question.form(), [example(name) for name in asked.examples[: len(question.photos)]]
     else:
         form, photos = await read_form(request, question.form, photos=question.photos, limits=desk.limits)
@@ -128,7 +128,7 @@ def _page(request: Request, task: str | None, *, answer: str = "", status: int =
     desk: Desk = request.app.state.desk
     static = f"/static/{_digest()}"
     content = page(
-        desk.recognisers.describe(), version=__version__, static=static, max_bytes=desk.limits.max_file, opened=task, answer=answer
+        desk.described, version=__version__, static=static, max_bytes=desk.limits.max_file, opened=task, answer=answer
     )
     return HTMLResponse(content, status, headers)
 
