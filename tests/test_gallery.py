@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from car_recog.cohort import Cohort
 from car_recog.data.images import decode
 from car_recog.data.samples import ImageDataset
 from car_recog.embedder import EmbedderConfig
@@ -22,9 +23,11 @@ COLOURS = {"red": (200, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 200), 
 
 
 class ByColour:
-    """Stands in for a verifier: embeds a photo as its mean colour, and counts what it embeds."""
+    """Stands in for a verifier: embeds a photo as its mean colour, and counts what it embeds; `"scaled"` is metric with a cohort."""
 
     def __init__(self, *, head: str = "metric", threshold: float | None = None, digest: str = "a") -> None:
+        self.cohort = Cohort(self.embed(draw(sorted(COLOURS), seed=9))) if head == "scaled" else None
+        head = "metric" if self.cohort else head
         distance = "cosine" if head == "metric" else "l1"
         self.config = EmbedderConfig(backbone="tiny_cnn", image_size=(8, 8), embedding_dim=3, head=head, distance=distance)
         self.model, self.weights_digest, self.threshold, self.n_embedded = object(), digest, threshold, 0
@@ -35,10 +38,12 @@ class ByColour:
         elif not isinstance(photos, list):
             photos = [photos]
         colours = np.array([decode(photo, image_size=(8, 8)).mean(axis=(0, 1)) for photo in photos], np.float32)
-        self.n_embedded += len(colours)
+        self.n_embedded = getattr(self, "n_embedded", 0) + len(colours)
         return colours / np.linalg.norm(colours, axis=1, keepdims=True)
 
     def score_embeddings(self, first, second):
+        if self.cohort is not None:
+            return self.cohort.score(first, second)
         return (first * second).sum(axis=1) if self.config.is_metric else 1 - np.abs(first - second).sum(axis=1)
 
     def probability(self, scores):
@@ -80,7 +85,20 @@ def by_plain_loop(gallery: Gallery, cars: ImageDataset, photo: np.ndarray) -> li
     return sorted(best.items(), key=lambda item: -item[1])
 
 
-@pytest.mark.parametrize(("index", "head"), [("exact", "metric"), ("faiss", "metric"), ("hnsw", "metric"), ("exact", "relu")])
+@pytest.mark.parametrize("index", ["exact", "faiss", "hnsw"])
+@pytest.mark.parametrize("head", ["metric", "scaled"])
+def test_all_indexes_find_the_same(index, head):
+    gallery = filled(draw(sorted(COLOURS) * 40, seed=2), head=head, index=index)
+    plain = filled(draw(sorted(COLOURS) * 40, seed=2), head=head)
+    queries = draw(sorted(COLOURS) * 5, seed=6)
+
+    assert gallery.search(queries) == plain.search(queries)
+
+
+@pytest.mark.parametrize(
+    ("index", "head"),
+    [("exact", "metric"), ("faiss", "metric"), ("hnsw", "metric"), ("exact", "relu"), ("exact", "scaled"), ("hnsw", "scaled")],
+)
 def test_a_search_gives_names_by_their_best_photo(cars, index, head):
     gallery = filled(cars, index=index, head=head)
     queries = draw(sorted(COLOURS), seed=5)

@@ -1,9 +1,13 @@
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from car_recog import ImageDataset, Phase, Recipe
 from car_recog.data.pairs import PairDataset
 from car_recog.errors import BundleError, DataError, NotFittedError, OptionError
+from car_recog.storage import file_sha256
 from car_recog.training.callbacks import CollapseWarning
 from car_recog.training.presets import get_recipe
 from car_recog.verifier import SiameseVerifier
@@ -26,6 +30,14 @@ def cars() -> ImageDataset:
 @pytest.fixture(scope="module")
 def pairs(cars) -> PairDataset:
     return PairDataset.sample(cars, n_pairs=100, seed=1)
+
+
+def change_config(folder: Path, **changes: object) -> None:
+    """Change the configuration as somebody would who also mends the checksums."""
+    config = json.loads((folder / "config.json").read_text()) | changes
+    (folder / "config.json").write_text(json.dumps(config))
+    sums = json.loads((folder / "checksums.json").read_text()) | {"config.json": file_sha256(folder / "config.json")}
+    (folder / "checksums.json").write_text(json.dumps(sums))
 
 
 def verifier(**options) -> SiameseVerifier:
@@ -71,7 +83,33 @@ def test_validation_leaves_a_threshold_and_training_without_it_none(metric, pair
     assert paired.verify(photo, photo).is_same is None
 
 
-@pytest.mark.parametrize("kind", ["metric", "paired"])
+@pytest.fixture(scope="module")
+def unscaled(cars) -> SiameseVerifier:
+    ver = verifier(local_scaling=False)
+    ver.fit(cars, recipe=short("identities", augmentation={"flip": 0.5}), verbose=False)
+    return ver
+
+
+def test_the_score_is_the_cosine_scaled_by_the_cars_of_the_training(metric, cars, pairs):
+    embeddings, labels = metric.embed(cars), cars.labels
+    means = np.stack([embeddings[labels == label].mean(axis=0) for label in range(4)])
+    means /= np.linalg.norm(means, axis=1, keepdims=True)
+    reach = np.sqrt(np.maximum(1 - (embeddings @ means.T).mean(axis=1), 0.01))  # four cars: all are among the nearest
+
+    cosines = (embeddings[pairs.first] * embeddings[pairs.second]).sum(axis=1)
+
+    assert metric.cohort.means == pytest.approx(means, abs=1e-5)
+    assert metric.score(pairs) == pytest.approx(np.exp((cosines - 1) / (reach[pairs.first] * reach[pairs.second])), abs=1e-4)
+
+
+def test_without_local_scaling_the_score_is_the_cosine(unscaled, pairs):
+    embeddings = unscaled.embed(pairs.images)
+
+    assert unscaled.cohort is None
+    assert unscaled.score(pairs) == pytest.approx((embeddings[pairs.first] * embeddings[pairs.second]).sum(axis=1), abs=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["metric", "unscaled", "paired"])
 def test_the_order_of_two_photos_does_not_matter(kind, request, pairs):
     ver = request.getfixturevalue(kind)
     turned = PairDataset(pairs.images, pairs.second, pairs.first, pairs.is_genuine)
@@ -100,8 +138,8 @@ def test_nothing_is_more_alike_than_a_photo_to_itself(kind, request, pairs):
     assert (ver.score_embeddings(embeddings, embeddings)[pairs.first] >= scores - 1e-6).all()
 
 
-def test_a_saved_verifier_answers_the_same(metric, paired, pairs, tmp_path):
-    for ver in (metric, paired):
+def test_a_saved_verifier_answers_the_same(metric, unscaled, paired, pairs, tmp_path):
+    for ver in (metric, unscaled, paired):
         ver.save(tmp_path / "bundle")
         again = SiameseVerifier.load(tmp_path / "bundle")
 
@@ -109,6 +147,33 @@ def test_a_saved_verifier_answers_the_same(metric, paired, pairs, tmp_path):
         assert again.threshold == ver.threshold
         assert again.verify(*pairs.images.images[:2]) == ver.verify(*pairs.images.images[:2])
         assert again.weights_digest == ver.weights_digest
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"n_cohort": 5}, r"holds float32 of shape \(4, 16\); the configuration needs float32 of \(5, 16\)"),
+        ({"n_cohort": 0}, "makes no sense: n_cohort is 0"),
+        ({"n_cohort": 10**9}, "makes no sense: n_cohort is 1000000000"),
+        ({"n_cohort": "4"}, "makes no sense: n_cohort is '4'"),
+    ],
+)
+def test_a_cohort_that_does_not_fit_is_refused(metric, tmp_path, changes, message):
+    metric.save(tmp_path)
+    change_config(tmp_path, **changes)
+
+    with pytest.raises(BundleError, match=message):
+        SiameseVerifier.load(tmp_path)
+
+
+def test_a_bundle_from_before_there_were_cohorts_scores_by_cosine(unscaled, pairs, tmp_path):
+    unscaled.save(tmp_path)
+    config = json.loads((tmp_path / "config.json").read_text())
+    del config["n_cohort"], config["network"]["local_scaling"]
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    change_config(tmp_path)
+
+    assert np.array_equal(SiameseVerifier.load(tmp_path).score(pairs), unscaled.score(pairs))
 
 
 def test_the_card_says_where_the_verifier_says_yes(metric, paired, tmp_path):
@@ -232,6 +297,8 @@ def test_what_cannot_be_trained_is_refused_before_any_photo_is_decoded(cars, pai
 
     with pytest.raises(OptionError, match="An objective is for photos of identities"):
         verifier().fit(pairs, objective="multi_similarity")
+    with pytest.raises(OptionError, match="local_scaling is for verifiers that are trained on photos of cars"):
+        verifier(local_scaling=True).fit(pairs)
     with pytest.raises(DataError, match="needs genuine and impostor pairs"):
         verifier().fit(one_kind)
     with pytest.raises(DataError, match="one of them with two photos or more; got 3 photos of 3 identities, 1 of one at most"):

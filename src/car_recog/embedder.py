@@ -24,6 +24,7 @@ class EmbedderConfig(BackboneConfig):
         distance: How two embeddings are compared: see `heads.pair_head`.
         pooling: `"average"` or `"gem"`: see `heads.pool`.
         flip_average: Whether an embedding is that of the photo and of its mirror image, averaged.
+        local_scaling: Whether the score is the cosine scaled by the cars of the training nearest to both photos: see `Cohort`.
         head: `"relu"`, for pairs, or `"metric"`, for identities, which are compared by cosine without a pair head.
     """
 
@@ -31,14 +32,18 @@ class EmbedderConfig(BackboneConfig):
     distance: str = "l1"
     pooling: str = "average"
     flip_average: bool = False
+    local_scaling: bool = False
     head: str = "relu"
 
     def __attrs_post_init__(self) -> None:
         super().__attrs_post_init__()
         if not isinstance(self.embedding_dim, int) or not 1 <= self.embedding_dim <= MAX_DIM:
             raise OptionError(f"embedding_dim must be an integer from 1 to {MAX_DIM}; got {self.embedding_dim!r}.")
-        if not isinstance(self.flip_average, bool):
-            raise OptionError(f"flip_average must be True or False; got {self.flip_average!r}.")
+        for name in ("flip_average", "local_scaling"):
+            if not isinstance(getattr(self, name), bool):
+                raise OptionError(f"{name} must be True or False; got {getattr(self, name)!r}.")
+        if self.local_scaling and not self.is_metric:
+            raise OptionError("local_scaling is for verifiers that are trained on photos of cars; a pair head learns its own scale.")
         for name, known in (("distance", DISTANCES), ("pooling", POOLINGS), ("head", EMBEDDING_HEADS)):
             value = getattr(self, name)
             if value not in known:
@@ -46,12 +51,15 @@ class EmbedderConfig(BackboneConfig):
 
     @property
     def is_metric(self) -> bool:
-        """Whether the score is the cosine itself."""
+        """Whether photos are compared by cosine, without a pair head."""
         return self.head == "metric"
 
-    def for_identities(self, flip_average: bool | None) -> "EmbedderConfig":
-        """Give the same for metric learning, which averages over mirror images unless told otherwise."""
-        return attrs.evolve(self, head="metric", distance="cosine", flip_average=flip_average is not False)
+    def for_training(self, *, is_metric: bool, flip_average: bool | None, local_scaling: bool | None) -> "EmbedderConfig":
+        """Give what is built for pairs, or for metric learning, which averages over mirror images and scales unless told otherwise."""
+        if not is_metric:
+            return attrs.evolve(self, flip_average=bool(flip_average), local_scaling=bool(local_scaling))
+        changed = attrs.evolve(self, head="metric", distance="cosine", flip_average=flip_average is not False)
+        return attrs.evolve(changed, local_scaling=local_scaling is not False)
 
 
 @attrs.frozen
@@ -63,7 +71,7 @@ class Embedder:
         plain: The same without averaging over mirror images: what training works on.
         features: From photos to pooled features `(batch, n_features)`.
         head: From pooled features to embeddings.
-        comparison: From two embeddings, `first` and `second`, to a logit `(batch, 1)`; None where the score is the cosine.
+        comparison: From two embeddings, `first` and `second`, to a logit `(batch, 1)`; None where photos are compared by cosine.
         stages: The layers of the backbone, in stages.
     """
 

@@ -72,7 +72,7 @@ class Gallery:
         verifier: A trained verifier. Train it anew, and a new gallery is needed.
         index: How photos are searched: `"exact"` compares with every one, in NumPy; `"faiss"` the same with faiss; `"hnsw"` walks a graph
             of faiss, which serves millions and may miss some. faiss, from the extra `search`, fits verifiers that were trained on
-            identities, whose score is the cosine.
+            identities, which compare by cosine.
         keep_thumbnails: Whether a small copy of each photo is kept and saved, to be shown with the matches.
 
     Raises:
@@ -88,10 +88,9 @@ class Gallery:
     """
 
     def __init__(self, verifier: SiameseVerifier, index: str = "exact", *, keep_thumbnails: bool = False) -> None:
-        self._made_with = {
-            "weights_digest": verifier.weights_digest,
-            "network": json.loads(json.dumps(verifier.config.to_dict())),
-        }
+        network = json.loads(json.dumps(verifier.config.to_dict()))
+        network.pop("local_scaling", None)  # changes scores, no embedding
+        self._made_with = {"weights_digest": verifier.weights_digest, "network": network}
         self.verifier, self.keep_thumbnails = verifier, keep_thumbnails
         self._index = NameIndex(verifier, index)
         self._model = verifier.model

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from car_recog.cohort import Cohort
 from car_recog.errors import OptionError, suggestion
 from car_recog.search import ExactIndex, FaissIndex, inner_product, load_faiss
 from car_recog.verifier import SiameseVerifier
@@ -10,6 +11,44 @@ INDEXES = ("exact", "faiss", "hnsw")
 _QUERIES = 256
 _LEAST_PHOTOS = 64
 _MORE = 8
+
+
+class _Plain:
+    """Rows are embeddings as they are, compared by cosine or, where there is one, by a pair head, which no product can stand for."""
+
+    def __init__(self, verifier: SiameseVerifier) -> None:
+        self._score_embeddings = verifier.score_embeddings
+        self._is_metric = verifier.config.is_metric
+
+    def rows(self, embeddings: np.ndarray) -> np.ndarray:
+        return embeddings
+
+    def score(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        if self._is_metric:
+            return inner_product(queries, rows)
+        return np.stack([self._score_embeddings(np.broadcast_to(query, rows.shape), rows) for query in queries])
+
+    def products(self, rows: np.ndarray, *, as_queries: bool = False) -> np.ndarray:
+        return rows
+
+
+class _Scaled:
+    """Rows are embeddings, each with the inverse of its reach behind it: see `Cohort`."""
+
+    def __init__(self, cohort: Cohort) -> None:
+        self._cohort = cohort
+
+    def rows(self, embeddings: np.ndarray) -> np.ndarray:
+        return np.concatenate([embeddings, 1 / self._cohort.reach(embeddings)[:, None]], axis=1)
+
+    def score(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        distances = 1 - queries[:, :-1] @ rows[:, :-1].T
+        return np.asarray(np.exp(-np.maximum(distances, 0) * queries[:, -1:] * rows[:, -1]))
+
+    def products(self, rows: np.ndarray, *, as_queries: bool = False) -> np.ndarray:
+        """Put rows where their product is the logarithm of the score: `(cosine - 1) / (reach_a reach_b)`."""
+        scales = rows[:, -1:]
+        return np.concatenate([rows[:, :-1] * scales, -scales if as_queries else scales], axis=1)
 
 
 class NameIndex:
@@ -26,16 +65,17 @@ class NameIndex:
     def __init__(self, verifier: SiameseVerifier, kind: str) -> None:
         if kind not in INDEXES:
             raise OptionError(f"index must be one of {', '.join(INDEXES)}; got {kind!r}.{suggestion(str(kind), INDEXES)}")
-        is_metric = verifier.config.is_metric
         if kind != "exact":
-            if not is_metric:
+            if not verifier.config.is_metric:
                 raise OptionError(
                     f"index={kind!r} searches by cosine, and this verifier compares by a pair head. Use index='exact', or a verifier "
                     "that was trained on photos of identities."
                 )
             load_faiss()
         self.kind, self._verifier = kind, verifier
-        self._exact = ExactIndex(verifier.config.embedding_dim, inner_product if is_metric else self._score_pairs)
+        self._dim, cohort = verifier.config.embedding_dim, verifier.cohort
+        self._measure = _Plain(verifier) if cohort is None else _Scaled(cohort)
+        self._exact = ExactIndex(self._dim + (cohort is not None), self._measure.score)
         self._faiss: FaissIndex | None = None
         self._labels = np.empty(0, np.int64)
         self._distinct: set[int] = set()
@@ -43,15 +83,16 @@ class NameIndex:
     @property
     def embeddings(self) -> np.ndarray:
         """All embeddings in order, float32 `(n, embedding_dim)`."""
-        return self._exact.rows
+        return self._exact.rows[:, : self._dim]
 
     def add(self, embeddings: np.ndarray, labels: list[int]) -> None:
         """Put embeddings `(n, embedding_dim)` at the end, with the numbers of their names."""
         self._labels = np.concatenate([self._labels, np.array(labels, np.int64)])
         self._distinct.update(labels)
-        self._exact.add(embeddings)
+        rows = self._measure.rows(embeddings)
+        self._exact.add(rows)
         if self._faiss is not None:
-            self._faiss.add(embeddings)
+            self._faiss.add(self._measure.products(rows))
 
     def remove(self, label: int) -> np.ndarray:
         """Take all embeddings of a name out; returns for each whether it went."""
@@ -67,7 +108,7 @@ class NameIndex:
 
     def score(self, queries: np.ndarray) -> np.ndarray:
         """Score queries `(n_queries, embedding_dim)` against all: `(n_queries, n)`."""
-        return self._exact.score(queries, self.embeddings)
+        return self._measure.score(self._measure.rows(queries), self._exact.rows)
 
     def find(self, queries: np.ndarray, k: int) -> list[list[tuple[int, float]]]:
         """Find the names that are nearest, each by its best photo.
@@ -85,6 +126,9 @@ class NameIndex:
     def _best(self, queries: np.ndarray, k: int) -> list[np.ndarray]:
         """Find the best photo of each of k names, asking for more photos until there are so many names among them."""
         index, n, n_asked = self._choose(), len(self._labels), max(_LEAST_PHOTOS, 4 * k)
+        queries = self._measure.rows(queries)
+        if index is not self._exact:
+            queries = self._measure.products(queries, as_queries=True)
         wanted = min(k, len(self._distinct))
         best: list[np.ndarray] = [np.empty(0, np.int64)] * len(queries)
         pending = np.arange(len(queries)) if n else np.empty(0, int)
@@ -108,10 +152,6 @@ class NameIndex:
         if self.kind == "exact":
             return self._exact
         if self._faiss is None:
-            self._faiss = FaissIndex(self.embeddings.shape[1], is_exact=self.kind == "faiss")
-            self._faiss.add(self.embeddings)
+            self._faiss = FaissIndex(self._exact.rows.shape[1], is_exact=self.kind == "faiss")
+            self._faiss.add(self._measure.products(self._exact.rows))
         return self._faiss
-
-    def _score_pairs(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        """Score as a pair head does, which no product can stand for."""
-        return np.stack([self._verifier.score_embeddings(np.broadcast_to(query, rows.shape), rows) for query in queries])

@@ -35,7 +35,7 @@ def score_pairs(fitted: FittedVerifier, pairs: PairDataset, *, verbose: bool) ->
     """Score the pairs whose photos can both be decoded, each distinct photo embedded once."""
     loaded = load_pairs(pairs, lambda images: load_fitted(fitted.config, images, on_error="skip", verbose=verbose))
     embeddings = _embed_loaded(fitted, loaded.photos)
-    return loaded, fitted.embedder.score(embeddings[loaded.first], embeddings[loaded.second])
+    return loaded, fitted.score(embeddings[loaded.first], embeddings[loaded.second])
 
 
 def calibrate_after_training(fitted: FittedVerifier, pairs: PairDataset, *, verbose: bool) -> PairCalibration | None:

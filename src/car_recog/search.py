@@ -14,7 +14,7 @@ _LINKS, _EF_BUILD, _EF_SEARCH = 32, 100, 128
 
 
 def inner_product(queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-    """Score queries `(n_queries, dim)` against rows `(n, dim)`, all of unit length, by cosine: `(n_queries, n)`."""
+    """Score queries `(n_queries, dim)` against rows `(n, dim)` by their product, the cosine at unit length: `(n_queries, n)`."""
     return np.asarray(queries @ rows.T)
 
 
@@ -89,7 +89,7 @@ def _keep_best(scores: np.ndarray, places: np.ndarray, found: np.ndarray, start:
 
 
 class FaissIndex:
-    """Rows of unit length searched by cosine with faiss, from the extra `search`.
+    """Rows searched by their product with faiss, from the extra `search`.
 
     Args:
         dim: Numbers in a row.

@@ -7,12 +7,13 @@ from typing import Any, Self
 import keras
 import numpy as np
 
+from car_recog.cohort import Cohort
 from car_recog.data.images import Photo
 from car_recog.data.pairs import PairDataset
 from car_recog.data.samples import ImageDataset
 from car_recog.embedder import EmbedderConfig
 from car_recog.embeddings import weights_digest
-from car_recog.errors import NotFittedError, OptionError
+from car_recog.errors import NotFittedError
 from car_recog.evaluation.pair_calibration import PairCalibration, calibrate_pairs
 from car_recog.evaluation.verification import VerificationReport
 from car_recog.explain import Explanation
@@ -26,14 +27,14 @@ from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
 from car_recog.verifier_bundle import SavedVerifier, load_verifier, save_verifier
 from car_recog.verifier_card import VerificationFacts
-from car_recog.verifier_fitting import FittedVerifier, fit_identities, fit_pairs
+from car_recog.verifier_fitting import FittedVerifier, fit_verifier
 
 
 class SiameseVerifier:
     """Tells whether two photos show the same car. Trains on photos of cars by identity, or on pairs.
 
     The constructor fixes the network; how it is trained is the recipe of `fit`, and on what decides how two photos are compared: photos
-    of identities give embeddings whose cosine is the score, pairs give a pair head.
+    of identities give embeddings, compared by cosine, pairs give a pair head.
 
     Args:
         backbone: A name of `list_backbones()`.
@@ -46,7 +47,8 @@ class SiameseVerifier:
         resize: `"stretch"`, `"letterbox"` or `"center_crop"`.
         backbone_options: Handed to the builder of the backbone, such as `{"alpha": 0.25}`.
         pooling: `"average"` or `"gem"`, the generalised mean.
-        flip_average: Whether a photo and its mirror image are embedded and averaged. None: where the verifier is trained on identities.
+        flip_average: Whether a photo and its mirror image are embedded and averaged. None: where trained on identities.
+        local_scaling: Whether the nearest cars of the training scale the cosine, by `Cohort`. None: where trained on identities.
 
     Raises:
         UnknownNameError: No such backbone or loss; the nearest name is suggested.
@@ -75,6 +77,7 @@ class SiameseVerifier:
         backbone_options: dict[str, Any] | None = None,
         pooling: str = "average",
         flip_average: bool | None = None,
+        local_scaling: bool | None = None,
     ) -> None:
         self._config = EmbedderConfig(
             backbone=backbone,
@@ -85,9 +88,8 @@ class SiameseVerifier:
             embedding_dim=embedding_dim,
             distance=distance,
             pooling=pooling,
-            flip_average=bool(flip_average),
         )
-        self._flip_average = flip_average
+        self._asked = {"flip_average": flip_average, "local_scaling": local_scaling}
         self.weights = None if weights is None else str(weights)
         self.loss = loss
         pair_loss(loss)
@@ -130,6 +132,11 @@ class SiameseVerifier:
         return self.calibration.threshold if self.calibration else None
 
     @property
+    def cohort(self) -> Cohort | None:
+        """The cars of the training by which scores are scaled; None where they are not, and before `fit`."""
+        return self._state.cohort if self._state else None
+
+    @property
     def weights_digest(self) -> str:
         """Fingerprint of all weights: embeddings of two verifiers can be compared where it is equal."""
         return weights_digest(self._fitted().embedder.whole)
@@ -155,8 +162,8 @@ class SiameseVerifier:
         """Train, from the weights of the constructor on; whatever was fitted before is forgotten.
 
         Args:
-            train: Photos whose classes are identities, for metric learning: the score becomes the cosine of two embeddings; identities
-                with one photo serve as impostors. Or pairs, for the pair head.
+            train: Photos whose classes are identities, for metric learning, which compares by cosine; identities with one photo serve as
+                impostors. Or pairs, for the pair head.
             val: Pairs to measure each epoch on; or photos of identities, of which all genuine pairs are taken and as many impostors. The
                 threshold of the equal error rate on them is kept.
             recipe: `"finetune"`, for pairs also `"paper"`, or a `Recipe`.
@@ -175,15 +182,12 @@ class SiameseVerifier:
             OptionError: A recipe that asks for what cannot be, or an objective for pairs.
             TrainingError: The loss became infinite or no number.
         """
-        is_metric = isinstance(train, ImageDataset)
-        if not is_metric and objective is not None:
-            raise OptionError("An objective is for photos of identities; pairs train the pair head by the loss of the constructor.")
-        config = self._config.for_identities(self._flip_average) if is_metric else self._config
+        config = self._config.for_training(is_metric=isinstance(train, ImageDataset), **self._asked)
         fit = Fit(
             config=config,
             weights=self.weights,
             loss=self.loss,
-            recipe=get_recipe(recipe, kind="identities" if is_metric else "pairs"),
+            recipe=get_recipe(recipe, kind="identities" if config.is_metric else "pairs"),
             seed=seed,
             run_folder=None if run_folder is None else Path(run_folder),
             callbacks=callbacks,
@@ -191,16 +195,12 @@ class SiameseVerifier:
             verbose=verbose,
         )
         judged = PairDataset.sample(val, seed=seed) if isinstance(val, ImageDataset) else val
-        if isinstance(train, ImageDataset):
-            fitted = fit_identities(fit, config, train, judged, objective)
-        else:
-            fitted = fit_pairs(fit, config, train, judged)
-        self._state, self._evaluation = fitted, None
-        self.calibration = None if judged is None else calibrate_after_training(fitted, judged, verbose=verbose)
-        history = fitted.history or History()
+        self._state, self._evaluation = fit_verifier(fit, config, train, judged, objective), None
+        self.calibration = None if judged is None else calibrate_after_training(self._state, judged, verbose=verbose)
+        history = self._state.history or History()
         if fit.run_folder is not None:
             self.save(fit.run_folder / "bundle")
-            fill_run_folder(fit.run_folder, config, fitted.facts, history)
+            fill_run_folder(fit.run_folder, config, self._state.facts, history)
         return history
 
     def embed(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
@@ -216,7 +216,7 @@ class SiameseVerifier:
 
     def score_embeddings(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Score pairs of embeddings, both `(n_pairs, embedding_dim)`: float32 `(n_pairs,)`, the same for both orders."""
-        return self._fitted().embedder.score(first, second)
+        return self._fitted().score(first, second)
 
     def score(self, pairs: PairDataset) -> np.ndarray:
         """Score pairs, each distinct photo embedded once: float32, shape `(n_pairs,)`; for errors see `embed`."""

@@ -4,14 +4,17 @@ from pathlib import Path
 
 import attrs
 
-from car_recog.bundle import check_size, load_weights, read_config, write_bundle
+from car_recog.bundle import check_size, load_weights, read_array, read_config, write_bundle
 from car_recog.card import TrainingFacts
+from car_recog.cohort import MAX_CARS, Cohort
 from car_recog.embedder import EmbedderConfig, build_embedder
 from car_recog.errors import BundleError
 from car_recog.evaluation.pair_calibration import PairCalibration
 from car_recog.losses.named import PAIR_LOSSES
 from car_recog.verifier_card import VerificationFacts, verifier_card
 from car_recog.verifier_fitting import FittedVerifier
+
+_COHORT = "cohort"
 
 
 @attrs.frozen
@@ -39,7 +42,9 @@ def save_verifier(folder: Path, kind: str, saved: SavedVerifier) -> None:
         "evaluation": attrs.asdict(evaluation) if evaluation else None,
     }
     card = verifier_card(kind, plain, fitted.goal, fitted.facts, evidence, evaluation)
-    write_bundle(folder, config=config, model=fitted.embedder.whole, card=card)
+    cohort = fitted.cohort
+    arrays = {} if cohort is None else {_COHORT: cohort.means}
+    write_bundle(folder, config=config | {"n_cohort": len(arrays.get(_COHORT, ()))}, model=fitted.embedder.whole, card=card, arrays=arrays)
 
 
 def load_verifier(folder: Path, kind: str) -> SavedVerifier:
@@ -52,9 +57,17 @@ def load_verifier(folder: Path, kind: str) -> SavedVerifier:
         evaluation = VerificationFacts(**content["evaluation"]) if content["evaluation"] else None
         loss = content["loss"] if content["loss"] in PAIR_LOSSES else PAIR_LOSSES[0]
         goal = str(content["goal"])
+        n_cohort = _count_cohort(content.get("n_cohort", 0), config)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"'{folder}' has a configuration that makes no sense: {error}") from error
     check_size(folder, lambda: build_embedder(config, weights=None).whole)
     embedder = build_embedder(config, weights=None)
     load_weights(folder, embedder.whole)
-    return SavedVerifier(FittedVerifier(config, embedder, goal, facts), loss, calibration, evaluation)
+    cohort = Cohort(read_array(folder, _COHORT, (n_cohort, config.embedding_dim))) if n_cohort else None
+    return SavedVerifier(FittedVerifier(config, embedder, goal, facts, cohort=cohort), loss, calibration, evaluation)
+
+
+def _count_cohort(n_cars: object, config: EmbedderConfig) -> int:
+    if not isinstance(n_cars, int) or not config.local_scaling <= n_cars <= MAX_CARS * config.local_scaling:
+        raise ValueError(f"n_cohort is {n_cars!r}.")
+    return n_cars

@@ -31,11 +31,12 @@ def describe_verifier(network: Mapping[str, Any], goal: str, training: TrainingF
     length = network["embedding_dim"]
     options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
     mirrored = ", each photo averaged with its mirror image" if network["flip_average"] else ""
+    scaled = ", scaled by the nearest cars of the training" if network["local_scaling"] else ""
     counted = [f"{count:,} {name.removeprefix('n_')}" for name, count in training.counts.items()]
     return {
         "What it is": [
             f"Backbone {network['backbone']}{options}, pooling {network['pooling']}, embeddings of {length} numbers{mirrored}.",
-            f"Photos are compared by {network['distance']}; {goal} was made small.",
+            f"Photos are compared by {network['distance']}{scaled}; {goal} was made small.",
             f"Photos are fitted to {width} x {height} pixels ({network['resize']}), normalization {network['normalization']}.",
         ],
         "How it was trained": [

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 
 from car_recog.card import TrainingFacts
+from car_recog.cohort import Cohort, gather_cohort
 from car_recog.data.augment import Changes
 from car_recog.data.identities import IdentityBatches, nearest_identities
 from car_recog.data.pair_loading import LoadedPairs, PairAugmentation, load_pairs
@@ -40,6 +41,7 @@ class FittedVerifier:
         goal: What training made small: the name of a loss.
         facts: The facts of the training, for configuration and model card.
         history: The epochs; None where it was loaded.
+        cohort: What scales the cosines; None where nothing does.
     """
 
     config: EmbedderConfig
@@ -47,6 +49,22 @@ class FittedVerifier:
     goal: str
     facts: TrainingFacts
     history: History | None = None
+    cohort: Cohort | None = None
+
+    def score(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
+        """Score pairs of embeddings, both `(n_pairs, embedding_dim)`: float32 `(n_pairs,)`, the same for both orders."""
+        return self.embedder.score(first, second) if self.cohort is None else self.cohort.score(first, second)
+
+
+def fit_verifier(
+    fit: Fit, config: EmbedderConfig, train: PairDataset | ImageDataset, val: PairDataset | None, objective: str | keras.losses.Loss | None
+) -> FittedVerifier:
+    """Train on photos of identities, or on pairs; for arguments and errors see `SiameseVerifier.fit`."""
+    if isinstance(train, ImageDataset):
+        return fit_identities(fit, config, train, val, DEFAULT_OBJECTIVE if objective is None else objective)
+    if objective is not None:
+        raise OptionError("An objective is for photos of identities; pairs train the pair head by the loss of the constructor.")
+    return fit_pairs(fit, config, train, val)
 
 
 def fit_pairs(fit: Fit, config: EmbedderConfig, train: PairDataset, val: PairDataset | None) -> FittedVerifier:
@@ -68,10 +86,9 @@ def fit_pairs(fit: Fit, config: EmbedderConfig, train: PairDataset, val: PairDat
 
 
 def fit_identities(
-    fit: Fit, config: EmbedderConfig, train: ImageDataset, val: PairDataset | None, objective: str | keras.losses.Loss | None
+    fit: Fit, config: EmbedderConfig, train: ImageDataset, val: PairDataset | None, objective: str | keras.losses.Loss
 ) -> FittedVerifier:
     """Train embeddings by metric learning: photos of one identity near each other, those of others apart."""
-    objective = DEFAULT_OBJECTIVE if objective is None else objective
     loss = metric_loss(objective)
     counts = np.bincount(train.labels, minlength=1)
     if (counts > 0).sum() < 2 or counts.max() < 2:
@@ -88,8 +105,10 @@ def fit_identities(
         embedder = _build(fit, config)
         photos, judged = fit.load(train), None if val is None else load_pairs(val, fit.load)
         history = _run_identities(fit, embedder, loss, photos, judged)
+    embeddings = answer(embedder.model, photos.chunks(FEATURE_BATCH)) if config.local_scaling else None
+    cohort = None if embeddings is None else gather_cohort(embeddings, photos.labels, seed=fit.seed)
     facts = _facts(fit, photos, judged, history, start, n_identities=len(np.unique(photos.labels)))
-    return FittedVerifier(config, embedder, loss_name(objective), facts, history)
+    return FittedVerifier(config, embedder, loss_name(objective), facts, history, cohort)
 
 
 def _build(fit: Fit, config: EmbedderConfig) -> Embedder:
@@ -163,7 +182,7 @@ def _run_identities(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, photo
 
 
 class JudgePairs(keras.callbacks.Callback):  # type: ignore[misc]
-    """Adds the equal error rate on validation pairs to the row of each epoch, as `val_eer`.
+    """Adds the equal error rate on validation pairs to the row of each epoch, as `val_eer`; cosines are not scaled yet.
 
     Args:
         embedder: The network; shares weights with what is trained.

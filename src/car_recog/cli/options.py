@@ -130,6 +130,11 @@ def add_verifier_flags(parser: argparse.ArgumentParser) -> None:
         action=argparse.BooleanOptionalAction,
         help="average the embeddings of a photo and its mirror image (yes when trained on cars, no on pairs)",
     )
+    group.add_argument(
+        "--local-scaling",
+        action=argparse.BooleanOptionalAction,
+        help="scale scores by the nearest cars of the training (yes when trained on cars, never on pairs)",
+    )
     group.add_argument("--distance", default="l1", help="what the pair head compares by: l1, cosine or weighted_l1 (l1)")
     group.add_argument("--loss", default="binary_crossentropy", help="of the pair head: binary_crossentropy or focal (binary_crossentropy)")
 

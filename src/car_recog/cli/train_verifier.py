@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from car_recog.verifier import SiameseVerifier
 
     recipe = get_recipe(args.recipe, kind="identities" if args.pairs is None else "pairs", epochs=args.epochs)
-    verifier = SiameseVerifier(**network_arguments(args, "embedding_dim", "pooling", "flip_average", "distance"))
+    verifier = SiameseVerifier(**network_arguments(args, "embedding_dim", "pooling", "flip_average", "local_scaling", "distance"))
     with watched_warnings() as problems:
         trained = train_and_judge(
             verifier, sides, recipe=recipe, objective=args.objective, target=target, seed=args.seed, folder=folder, on_error=args.on_error
