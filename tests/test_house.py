@@ -12,7 +12,7 @@ import car_recog
 SOURCE = Path(car_recog.__file__).parent
 
 GROUND = {"_version", "errors", "packs", "plugins", "progress", "storage"}
-ROOMS = {"backbones", "bundle", "card", "data", "embeddings", "evaluation", "explain", "heads", "losses", "search", "training"}
+ROOMS = {"backbones", "bundle", "card", "cohort", "data", "embeddings", "evaluation", "explain", "heads", "losses", "search", "training"}
 RESIDENTS = {"classifier", "embedder", "fitting", "loading", "network", "prediction", "runs", "scoring", "testing"}
 RESIDENTS |= {"answering", "calibrating", "classifier_bundle", "known_classes", "selection", "comparison", "five_models"}
 RESIDENTS |= {"gallery", "gallery_folder", "gallery_index", "gallery_photos"}
