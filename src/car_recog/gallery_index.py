@@ -152,6 +152,7 @@ class NameIndex:
         if self.kind == "exact":
             return self._exact
         if self._faiss is None:
-            self._faiss = FaissIndex(self._exact.rows.shape[1], is_exact=self.kind == "faiss")
-            self._faiss.add(self._measure.products(self._exact.rows))
+            built = FaissIndex(self._exact.rows.shape[1], is_exact=self.kind == "faiss")
+            built.add(self._measure.products(self._exact.rows))
+            self._faiss = built  # only now: another thread may be searching
         return self._faiss

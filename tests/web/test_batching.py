@@ -50,6 +50,25 @@ def test_what_queues_meanwhile_is_the_next_batch():
     assert batches == [[1], [2, 3, 4, 5], [6]]
 
 
+def test_two_workers_answer_two_batches_at_a_time():
+    doubler = Doubler()
+
+    async def scenario():
+        batcher = Batcher(doubler, executor, max_batch=4, n_workers=2)
+        tasks = await submitted(batcher, [1])
+        tasks += await submitted(batcher, [2, 3])
+        tasks += await submitted(batcher, [4, 5, 6, 7, 8])
+        doubler.may_go.set()
+        await batcher.close()
+        return [task.result() for task in tasks]
+
+    with ThreadPoolExecutor(2) as executor:
+        answers = asyncio.run(scenario())
+
+    assert answers == [2, 4, 6, 8, 10, 12, 14, 16]
+    assert sorted(doubler.batches) == [[1], [2, 3], [4, 5, 6, 7], [8]]
+
+
 def test_an_item_whose_client_has_gone_is_not_computed():
     async def scenario(doubler, batcher):
         tasks = await submitted(batcher, [1])

@@ -124,13 +124,14 @@ def test_work_that_nobody_waits_for_any_more_is_cancelled(request_, limit, error
 
 def test_the_photos_of_a_client_that_has_gone_leave_the_line(recognisers, photo):
     async def leave(desk):
-        blocked = asyncio.get_running_loop().run_in_executor(desk._model_thread, time.sleep, 0.3)
+        loop = asyncio.get_running_loop()
+        blocked = [loop.run_in_executor(desk._models, time.sleep, 0.3) for _ in range(desk._n_models)]
         waiting = [asyncio.create_task(desk.classify("models", photo())) for _ in range(4)]
         await asyncio.sleep(0.2)
         for task in waiting[1:]:
             task.cancel()
         await asyncio.gather(*waiting, return_exceptions=True)
-        await blocked
+        await asyncio.gather(*blocked)
         return desk._line._n_photos
 
     assert at_desk(recognisers, leave, max_queue=4) == 0

@@ -58,26 +58,29 @@ class Line:
 
 
 class Batcher(Generic[T, R]):
-    """Answers items in batches: a batch is what has queued while the last one was answered.
+    """Answers items in batches: a batch is what has queued while the last ones were answered.
 
     Args:
         answer: Gives the answers to items, in their order; runs in the executor.
-        executor: One that runs a single thread lets several batchers share a processor, batch by batch.
+        executor: Several batchers may share one.
         max_batch: Items in a batch at most.
+        n_workers: Batches that are answered at a time.
     """
 
-    def __init__(self, answer: Callable[[list[T]], list[R]], executor: Executor, *, max_batch: int = 32) -> None:
-        self._answer, self._executor, self._max_batch = answer, executor, max_batch
+    def __init__(self, answer: Callable[[list[T]], list[R]], executor: Executor, *, max_batch: int = 32, n_workers: int = 1) -> None:
+        self._answer, self._executor, self._max_batch, self._n_workers = answer, executor, max_batch, n_workers
         self._waiting: dict[asyncio.Future[R], T] = {}
-        self._worker: asyncio.Task[None] | None = None
+        self._workers: set[asyncio.Task[None]] = set()
 
     async def submit(self, item: T) -> R:
         """Wait for the answer to an item. Where the caller is cancelled before its batch starts, it costs nothing."""
         loop = asyncio.get_running_loop()
         future: asyncio.Future[R] = loop.create_future()
         self._waiting[future] = item
-        if self._worker is None:
-            self._worker = loop.create_task(self._work())
+        if len(self._workers) < self._n_workers:
+            worker = loop.create_task(self._work())
+            self._workers.add(worker)
+            worker.add_done_callback(self._workers.discard)
         try:
             return await future
         finally:
@@ -85,8 +88,8 @@ class Batcher(Generic[T, R]):
 
     async def close(self) -> None:
         """Wait until all that was submitted is answered."""
-        if self._worker is not None:
-            await self._worker
+        while self._workers:
+            await asyncio.wait(self._workers)
 
     async def _work(self) -> None:
         while self._waiting:
@@ -102,4 +105,3 @@ class Batcher(Generic[T, R]):
                 for future, answer in zip(futures, answers, strict=True):
                     if not future.done():
                         future.set_result(answer)
-        self._worker = None

@@ -1,6 +1,7 @@
-"""The desk between clients and models: photos are decoded by a few threads, wait in one line, and are answered in batches by one thread.
+"""The desk between clients and models: photos are decoded by a few threads, wait in one line, and are answered in batches.
 
-TensorFlow uses all processors for one batch, so a second model thread would only get in its way.
+Two batches at a time: clients wait for their batch together, and were it the only one, processors would idle while all of them are
+answered, ask again and are decoded.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from functools import partial
 from typing import Any, TypeVar, cast
 
 import attrs
+import keras
 import numpy as np
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
@@ -53,13 +55,16 @@ class Desk:
         self._line = Line(limits.max_queue)
         self._decoders = ThreadPoolExecutor(_DECODERS, "decode")
         self._large_decoder = ThreadPoolExecutor(1, "decode-large")
-        self._model_thread = ThreadPoolExecutor(1, "model")
+        self._n_models = 1 if keras.backend.backend() == "jax" else 2  # Keras keeps the state of a JAX model outside of it while it answers
+        self._models = ThreadPoolExecutor(self._n_models, "model")
+        self._explainer = ThreadPoolExecutor(1, "explain")
         self._batchers: list[Batcher[Any, Any]] = []
         self._first: list[tuple[Callable[[list[Any]], Any], Any, int]] = []
         self._classify = {name: self._serve_classifier(one) for name, one in recognisers.classifiers.items()}
         self._verify = None if recognisers.verifier is None else self._serve_verifier(recognisers.verifier)
         self._search = None if recognisers.gallery is None else self._serve_gallery(recognisers.gallery)
-        self._explain: Batcher[Callable[[], list[Explanation]], list[Explanation]] = self._batcher(_explain_all, max_batch=1)
+        self._explain: Batcher[Callable[[], list[Explanation]], list[Explanation]] = Batcher(_explain_all, self._explainer, max_batch=1)
+        self._batchers.append(self._explain)
 
     def _serve_classifier(self, classifier: CarClassifier) -> Batcher[np.ndarray, Prediction]:
         def answer(photos: list[np.ndarray]) -> list[Prediction]:
@@ -82,18 +87,17 @@ class Desk:
 
         return self._batcher(answer, first=(_grey(gallery.verifier.config), 1))
 
-    def _batcher(self, answer: Callable[[list[Any]], list[Any]], *, first: Any = None, max_batch: int = MAX_BATCH) -> Batcher[Any, Any]:
-        """Make a batcher; where its first item is given, it is warmed by it."""
-        if first is not None:
-            self._first.append((answer, first, max_batch))
-        self._batchers.append(Batcher(answer, self._model_thread, max_batch=max_batch))
+    def _batcher(self, answer: Callable[[list[Any]], list[Any]], *, first: Any, max_batch: int = MAX_BATCH) -> Batcher[Any, Any]:
+        """Make a batcher that is warmed by its first item."""
+        self._first.append((answer, first, max_batch))
+        self._batchers.append(Batcher(answer, self._models, max_batch=max_batch, n_workers=self._n_models))
         return self._batchers[-1]
 
     async def warm(self) -> None:
         """Let every network answer the batches that make TensorFlow compile: the first, another size, and the largest."""
         for answer, item, max_batch in self._first:
             for n_items in (1, 2, max_batch):
-                await asyncio.get_running_loop().run_in_executor(self._model_thread, answer, [item] * n_items)
+                await asyncio.get_running_loop().run_in_executor(self._models, answer, [item] * n_items)
         self.is_ready = True
 
     async def close(self) -> None:
@@ -101,7 +105,7 @@ class Desk:
         self.is_ready = False
         for batcher in self._batchers:
             await batcher.close()
-        for pool in (self._decoders, self._large_decoder, self._model_thread):
+        for pool in (self._decoders, self._large_decoder, self._models, self._explainer):
             pool.shutdown(cancel_futures=True)
 
     async def classify(self, name: ClassifierName, photo: bytes, *, explain: bool = False) -> tuple[Prediction, Explanation | None]:
