@@ -31,9 +31,9 @@ from own_photos import (
 )
 
 from car_recog import FolderDataset, ImageDataset, get_recipe
+from car_recog.classifying.selection import filter_photos
 from car_recog.data.pipeline import load_photos
 from car_recog.evaluation.sheets import Tile, save_sheet, shrink
-from car_recog.selection import filter_photos
 
 
 def run(args: argparse.Namespace, scratch: Path) -> None:

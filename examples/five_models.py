@@ -20,10 +20,10 @@ from typing import Any
 from own_photos import run_clearly, without_rare
 
 from car_recog import FolderDataset, ImageDataset
+from car_recog.classifying.five_models import ladder
 from car_recog.comparison import Candidate, Comparison, compare
 from car_recog.data.synthetic import draw_identities
 from car_recog.errors import OptionError
-from car_recog.five_models import ladder
 
 
 def read_photos(args: argparse.Namespace, drawn: Path) -> ImageDataset:

@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from car_recog import CarClassifier, ImageDataset, Phase, Recipe
+from car_recog.classifying.five_models import ladder
 from car_recog.comparison import Candidate, Comparison, compare
 from car_recog.errors import DataError, NotFittedError, OptionError, UnknownNameError, WeightsError
-from car_recog.five_models import ladder
 from car_recog.training.callbacks import CollapseWarning
 
 SIZE = (32, 32)

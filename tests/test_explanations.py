@@ -7,13 +7,13 @@ import pytest
 
 from car_recog import BackboneSpec, CarClassifier, SiameseVerifier, get_backbone, register_backbone
 from car_recog.backbones import registry
-from car_recog.embedder import build_embedder
+from car_recog.classifying.fitting import Fitted
+from car_recog.classifying.known_classes import KnownClasses
 from car_recog.errors import OptionError
 from car_recog.explain import EmptyHeatmapWarning
-from car_recog.fitting import Fitted
-from car_recog.known_classes import KnownClasses
 from car_recog.network import build_network
-from car_recog.verifier_fitting import FittedVerifier
+from car_recog.verifying.embedder import build_embedder
+from car_recog.verifying.fitting import FittedVerifier
 
 COLOURS = {"red": (255, 0, 0), "green": (0, 255, 0), "blue": (0, 0, 255)}
 NETWORK = {"backbone": "plain_cnn", "weights": None, "backbone_options": {"widths": [3]}, "image_size": (32, 32)}

@@ -13,11 +13,11 @@ from PIL import Image
 from car_recog.cohort import Cohort
 from car_recog.data.images import decode
 from car_recog.data.samples import ImageDataset
-from car_recog.embedder import EmbedderConfig
 from car_recog.errors import BundleError, DataError, GalleryChangedError, ImageDecodeError, OptionError, UnknownNameError
 from car_recog.evaluation.platt import Platt
 from car_recog.gallery import Gallery
 from car_recog.storage import file_sha256
+from car_recog.verifying.embedder import EmbedderConfig
 
 COLOURS = {"red": (200, 30, 30), "green": (30, 180, 40), "blue": (30, 40, 200), "grey": (120, 120, 120)}
 
@@ -312,8 +312,8 @@ import sys
 from pathlib import Path
 import numpy as np
 from car_recog.errors import GalleryChangedError
-from car_recog.gallery_folder import SavedGallery, read_gallery, write_gallery
-from car_recog.gallery_photos import Enrolled
+from car_recog.galleries.saved import SavedGallery, read_gallery, write_gallery
+from car_recog.galleries.photos import Enrolled
 
 folder, writer = Path(sys.argv[1]), sys.argv[2]
 made_with = {"weights_digest": "a", "network": {}}
@@ -331,7 +331,7 @@ for number in range(20):
 
 
 def test_two_processes_that_write_lose_nothing(tmp_path):
-    from car_recog.gallery_folder import SavedGallery, read_gallery, write_gallery
+    from car_recog.galleries.saved import SavedGallery, read_gallery, write_gallery
 
     made_with = {"weights_digest": "a", "network": {}}
     write_gallery(tmp_path / "gallery", SavedGallery([], np.empty((0, 4), np.float32), False, made_with), generation=None)

@@ -13,11 +13,8 @@ SOURCE = Path(car_recog.__file__).parent
 
 GROUND = {"_version", "errors", "packs", "plugins", "progress", "storage"}
 ROOMS = {"backbones", "bundle", "card", "cohort", "data", "embeddings", "evaluation", "explain", "heads", "losses", "search", "training"}
-RESIDENTS = {"classifier", "embedder", "fitting", "loading", "network", "prediction", "runs", "scoring", "testing"}
-RESIDENTS |= {"answering", "calibrating", "classifier_bundle", "known_classes", "selection", "comparison", "five_models"}
-RESIDENTS |= {"gallery", "gallery_folder", "gallery_index", "gallery_photos"}
-RESIDENTS |= {"explanations", "shortcuts"}
-RESIDENTS |= {"verifier", "verifier_bundle", "verifier_card", "verifier_fitting"}
+RESIDENTS = {"classifier", "classifying", "verifier", "verifying", "gallery", "galleries", "comparison", "testing"}
+RESIDENTS |= {"explanations", "loading", "network", "prediction", "runs"}
 DOORS = {"cli", "web"}
 
 

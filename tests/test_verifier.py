@@ -215,7 +215,7 @@ def test_training_on_features_is_training_both_towers(pairs):
     """Gradients of one step, and the accuracy at the end, are those of two networks over the photos of each pair."""
     import tensorflow as tf
 
-    from car_recog.embedder import EmbedderConfig, build_embedder
+    from car_recog.verifying.embedder import EmbedderConfig, build_embedder
 
     config = EmbedderConfig(backbone="tiny_cnn", image_size=(32, 32), embedding_dim=16, distance="weighted_l1")
     embedder = build_embedder(config, weights=None)

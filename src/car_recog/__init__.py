@@ -11,6 +11,9 @@ from car_recog._version import __version__
 if TYPE_CHECKING:
     from car_recog.backbones.registry import BackboneSpec, get_backbone, list_backbones, register_backbone
     from car_recog.classifier import CarClassifier, PartClassifier
+    from car_recog.classifying.five_models import ladder
+    from car_recog.classifying.selection import filter_photos
+    from car_recog.classifying.shortcuts import shortcut_test
     from car_recog.comparison import Candidate, Comparison, compare
     from car_recog.data.checks import DataReport, Finding
     from car_recog.data.compcars import PART_NAMES, CompCarsDataset
@@ -30,12 +33,9 @@ if TYPE_CHECKING:
     from car_recog.evaluation.verification import VerificationReport
     from car_recog.evaluation.verification_comparison import compare_verifiers
     from car_recog.explain import Explanation
-    from car_recog.five_models import ladder
     from car_recog.gallery import Gallery, Match, SearchResult
     from car_recog.losses.focal import FocalLoss
     from car_recog.prediction import Level, Prediction, Verification
-    from car_recog.selection import filter_photos
-    from car_recog.shortcuts import shortcut_test
     from car_recog.training.history import History
     from car_recog.training.presets import get_recipe
     from car_recog.training.recipe import Phase, Recipe
@@ -81,13 +81,13 @@ _HOMES = {
     "Gallery": "gallery",
     "Match": "gallery",
     "SearchResult": "gallery",
-    "ladder": "five_models",
+    "ladder": "classifying.five_models",
     "FocalLoss": "losses.focal",
     "Level": "prediction",
     "Prediction": "prediction",
     "Verification": "prediction",
-    "filter_photos": "selection",
-    "shortcut_test": "shortcuts",
+    "filter_photos": "classifying.selection",
+    "shortcut_test": "classifying.shortcuts",
     "History": "training.history",
     "get_recipe": "training.presets",
     "Phase": "training.recipe",

@@ -8,10 +8,11 @@ from typing import Any, Self
 import attrs
 import keras
 
-from car_recog.answering import Answering
-from car_recog.calibrating import calibrate_classifier
 from car_recog.card import EvaluationFacts, describe
-from car_recog.classifier_bundle import SavedClassifier, load_classifier, save_classifier
+from car_recog.classifying.answering import Answering
+from car_recog.classifying.calibrating import calibrate_classifier
+from car_recog.classifying.fitting import Fitted, fit_network
+from car_recog.classifying.saved import SavedClassifier, load_classifier, save_classifier
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import LoadedPhotos
 from car_recog.data.samples import ImageDataset
@@ -20,7 +21,6 @@ from car_recog.evaluation.class_calibration import ClassCalibration
 from car_recog.evaluation.classification import ClassificationReport, classification_report
 from car_recog.evaluation.report import Background
 from car_recog.evaluation.temperature import softmax
-from car_recog.fitting import Fitted, fit_network
 from car_recog.losses.named import classifier_loss, loss_name
 from car_recog.network import NetworkConfig
 from car_recog.prediction import accepted, sources

@@ -12,12 +12,12 @@ import attrs
 import numpy as np
 
 from car_recog.classifier import CarClassifier
+from car_recog.classifying.fitting import check_fit
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import OptionError
 from car_recog.evaluation.classifier_comparison import ClassifierComparison, Contender, best_of, compare_neighbours, log_loss
 from car_recog.evaluation.plots import new_figure
 from car_recog.evaluation.sheets import Tile, choose_labelled, shrink
-from car_recog.fitting import check_fit
 from car_recog.loading import load_classifier
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.progress import say

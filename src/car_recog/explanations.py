@@ -13,7 +13,7 @@ from car_recog.explain import EmptyHeatmapWarning, Explanation, feature_maps, gr
 from car_recog.network import BackboneConfig
 
 if TYPE_CHECKING:
-    from car_recog.answering import Answering
+    from car_recog.classifying.answering import Answering
     from car_recog.verifier import SiameseVerifier
 
 SAME = "the same car"

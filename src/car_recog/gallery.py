@@ -15,9 +15,9 @@ from car_recog.data.pipeline import load_photos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError, UnknownNameError, listed, suggestion
 from car_recog.evaluation.retrieval import RetrievalReport, retrieval_report
-from car_recog.gallery_folder import SavedGallery, read_gallery, write_gallery
-from car_recog.gallery_index import NameIndex
-from car_recog.gallery_photos import Enrolled, load_candidates
+from car_recog.galleries.index import NameIndex
+from car_recog.galleries.photos import Enrolled, load_candidates
+from car_recog.galleries.saved import SavedGallery, read_gallery, write_gallery
 from car_recog.prediction import sources
 from car_recog.verifier import SiameseVerifier
 

@@ -7,6 +7,7 @@ import attrs
 import keras
 import numpy as np
 
+from car_recog.classifying.known_classes import KnownClasses
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import as_photos
 from car_recog.data.samples import ImageDataset
@@ -15,7 +16,6 @@ from car_recog.evaluation.hierarchy import walk
 from car_recog.evaluation.outliers import outlier_scores
 from car_recog.evaluation.pair_calibration import PairCalibration
 from car_recog.evaluation.temperature import softmax
-from car_recog.known_classes import KnownClasses
 
 TOP = 5
 _ROUNDING = 1e-6  # of a sum of probabilities, which may come out below the 1 that it is

@@ -11,7 +11,6 @@ from car_recog.cohort import Cohort
 from car_recog.data.images import Photo
 from car_recog.data.pairs import PairDataset
 from car_recog.data.samples import ImageDataset
-from car_recog.embedder import EmbedderConfig
 from car_recog.embeddings import weights_digest
 from car_recog.errors import NotFittedError
 from car_recog.evaluation.pair_calibration import PairCalibration, calibrate_pairs
@@ -21,13 +20,14 @@ from car_recog.explanations import explain_pair
 from car_recog.losses.named import loss_name, pair_loss
 from car_recog.prediction import Verification, verdict
 from car_recog.runs import Fit, fill_run_folder
-from car_recog.scoring import calibrate_after_training, embed, report_pairs, score_pairs
 from car_recog.training.history import History
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
-from car_recog.verifier_bundle import SavedVerifier, load_verifier, save_verifier
-from car_recog.verifier_card import VerificationFacts
-from car_recog.verifier_fitting import FittedVerifier, fit_verifier
+from car_recog.verifying.card import VerificationFacts
+from car_recog.verifying.embedder import EmbedderConfig
+from car_recog.verifying.fitting import FittedVerifier, fit_verifier
+from car_recog.verifying.saved import SavedVerifier, load_verifier, save_verifier
+from car_recog.verifying.scoring import calibrate_after_training, embed, report_pairs, score_pairs
 
 
 class SiameseVerifier:

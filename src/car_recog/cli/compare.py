@@ -48,8 +48,8 @@ def run(args: argparse.Namespace) -> int:
     folder = new_run_folder(args, "compare")
     test, sides = _photos(args)
     load_keras()
+    from car_recog.classifying.five_models import ladder
     from car_recog.comparison import compare
-    from car_recog.five_models import ladder
 
     weights = None if args.weights.lower() == "none" else args.weights
     size, options = tuple(args.image_size), dict(args.backbone_options)

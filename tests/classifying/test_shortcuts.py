@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from car_recog import ImageDataset
+from car_recog.classifying.shortcuts import blank_background, blur_plate, remove_colour, shortcut_test, turn_hue
 from car_recog.data.images import decode
-from car_recog.shortcuts import blank_background, blur_plate, remove_colour, shortcut_test, turn_hue
 
 BOX = (8, 8, 32, 28)
 

@@ -9,11 +9,11 @@ import numpy as np
 from car_recog.data.images import Photo, read_file
 from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
-from car_recog.embedder import EmbedderConfig
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.sheets import shrink, to_jpeg
 from car_recog.prediction import sources
 from car_recog.storage import content_hash
+from car_recog.verifying.embedder import EmbedderConfig
 
 KEY_BYTES = 16
 MAX_NAME = 500

@@ -7,11 +7,11 @@ import attrs
 
 from car_recog.bundle import check_size, load_weights, read_array, read_config, write_bundle
 from car_recog.card import EvaluationFacts, TrainingFacts, model_card
+from car_recog.classifying.fitting import Fitted
+from car_recog.classifying.known_classes import KnownClasses
 from car_recog.data.labels import MAX_CLASSES
 from car_recog.errors import BundleError
 from car_recog.evaluation.class_calibration import ClassCalibration
-from car_recog.fitting import Fitted
-from car_recog.known_classes import KnownClasses
 from car_recog.losses.named import CLASSIFIER_LOSSES
 from car_recog.network import NetworkConfig, build_network
 

@@ -14,7 +14,6 @@ from car_recog.data.pair_loading import LoadedPairs, PairAugmentation, load_pair
 from car_recog.data.pairs import PairDataset
 from car_recog.data.pipeline import Batches, LoadedPhotos
 from car_recog.data.samples import ImageDataset
-from car_recog.embedder import Embedder, EmbedderConfig, build_embedder
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.operating_points import equal_error_rate
 from car_recog.losses.named import loss_name, metric_loss, pair_loss
@@ -26,6 +25,7 @@ from car_recog.training.loop import Task
 from car_recog.training.memory import keep_freed_memory
 from car_recog.training.metrics import pair_accuracy, recall_at_1
 from car_recog.training.recipe import Phase
+from car_recog.verifying.embedder import Embedder, EmbedderConfig, build_embedder
 
 DEFAULT_OBJECTIVE = "supervised_contrastive"
 _NEIGHBOURS = 64

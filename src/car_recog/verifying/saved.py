@@ -7,12 +7,12 @@ import attrs
 from car_recog.bundle import check_size, load_weights, read_array, read_config, write_bundle
 from car_recog.card import TrainingFacts
 from car_recog.cohort import MAX_CARS, Cohort
-from car_recog.embedder import EmbedderConfig, build_embedder
 from car_recog.errors import BundleError
 from car_recog.evaluation.pair_calibration import PairCalibration
 from car_recog.losses.named import PAIR_LOSSES
-from car_recog.verifier_card import VerificationFacts, verifier_card
-from car_recog.verifier_fitting import FittedVerifier
+from car_recog.verifying.card import VerificationFacts, verifier_card
+from car_recog.verifying.embedder import EmbedderConfig, build_embedder
+from car_recog.verifying.fitting import FittedVerifier
 
 _COHORT = "cohort"
 

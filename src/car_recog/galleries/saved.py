@@ -15,7 +15,7 @@ import numpy as np
 
 from car_recog.bundle import read_json
 from car_recog.errors import BundleError, GalleryChangedError
-from car_recog.gallery_photos import KEY_BYTES, Enrolled
+from car_recog.galleries.photos import KEY_BYTES, Enrolled
 from car_recog.storage import atomic_folder, file_sha256, is_vacant, locked
 
 FORMAT = 1

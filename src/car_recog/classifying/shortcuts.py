@@ -16,7 +16,7 @@ from car_recog.prediction import sources
 from car_recog.progress import progress_bar
 
 if TYPE_CHECKING:
-    from car_recog.answering import Answering
+    from car_recog.classifying.answering import Answering
 
 Change: TypeAlias = Callable[[np.ndarray, Box | None], np.ndarray | None]
 """From an upright photo, uint8 `(height, width, 3)`, and the box of its car to the changed photo; None where it cannot be changed so."""

@@ -19,8 +19,8 @@ from car_recog.evaluation.verification import VerificationReport, verification_r
 from car_recog.prediction import answer, sources
 from car_recog.runs import FEATURE_BATCH, kept_answers, label_photos, load_fitted, photo_features
 from car_recog.training.callbacks import CollapseWarning
-from car_recog.verifier_card import describe_calibration, describe_verifier
-from car_recog.verifier_fitting import FittedVerifier
+from car_recog.verifying.card import describe_calibration, describe_verifier
+from car_recog.verifying.fitting import FittedVerifier
 
 
 def embed(fitted: FittedVerifier, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:

@@ -7,13 +7,13 @@ import keras
 import numpy as np
 
 from car_recog.card import TrainingFacts
+from car_recog.classifying.known_classes import KnownClasses, know, to_unit_length
 from car_recog.data.augment import Changes
 from car_recog.data.pipeline import Batches, LoadedPhotos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.class_calibration import ClassCalibration
 from car_recog.evaluation.sheets import Tile, save_sheet
-from car_recog.known_classes import KnownClasses, know, to_unit_length
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.prediction import answer

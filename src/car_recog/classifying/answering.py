@@ -7,6 +7,8 @@ import keras
 import numpy as np
 
 from car_recog.card import TrainingFacts
+from car_recog.classifying.fitting import Fitted
+from car_recog.classifying.known_classes import to_unit_length
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
@@ -15,8 +17,6 @@ from car_recog.evaluation.class_calibration import ClassCalibration
 from car_recog.evaluation.temperature import softmax
 from car_recog.explain import Explanation
 from car_recog.explanations import explain_class
-from car_recog.fitting import Fitted
-from car_recog.known_classes import to_unit_length
 from car_recog.network import Network, NetworkConfig
 from car_recog.prediction import Prediction, answer_all, predictions, sources
 from car_recog.runs import FEATURE_BATCH

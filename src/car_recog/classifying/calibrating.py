@@ -6,13 +6,13 @@ from contextlib import suppress
 import attrs
 import numpy as np
 
-from car_recog.answering import pass_through
+from car_recog.classifying.answering import pass_through
+from car_recog.classifying.fitting import Fitted
 from car_recog.data.images import Photo
 from car_recog.data.pipeline import as_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError
 from car_recog.evaluation.class_calibration import ClassCalibration, calibrate_classes
-from car_recog.fitting import Fitted
 from car_recog.network import NetworkConfig
 from car_recog.runs import FEATURE_BATCH, load_fitted
 

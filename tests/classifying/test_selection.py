@@ -5,9 +5,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from car_recog.classifying.selection import filter_photos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import OptionError, UnknownNameError
-from car_recog.selection import filter_photos
 
 SEEN = SimpleNamespace(
     class_names=("interior", "car", "logo"),
