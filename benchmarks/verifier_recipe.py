@@ -64,7 +64,10 @@ def augmented(**changes: float) -> dict[str, Any]:
 
 VARIANTS = {
     "finetune": Variant(),
+    "no_local_scaling": Variant(network={"local_scaling": False}),
     "multi_similarity": Variant(objective="multi_similarity"),
+    "triplet": Variant(objective="triplet"),
+    "arcface": Variant(objective="arcface"),
     "gem": Variant(network={"pooling": "gem"}),
     "no_flip_average": Variant(network={"flip_average": False}),
     "no_hard_batches": Variant({"hard_batches": False}),

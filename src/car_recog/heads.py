@@ -125,6 +125,40 @@ def embedding_head(head: str, *, n_features: int, embedding_dim: int) -> keras.M
     return keras.Model(features, keras.layers.UnitNormalization(name="unit_length", dtype="float32")(x), name="head")
 
 
+def identity_head(n_identities: int, *, embedding_dim: int) -> keras.Model:
+    """Build the network from an embedding to its cosines with the directions of the training's identities, for ArcFace.
+
+    Args:
+        n_identities: How many there are.
+        embedding_dim: Length of the embedding.
+
+    Returns:
+        A model named `identity_head` from `(batch, embedding_dim)` to float32 `(batch, n_identities)`.
+    """
+    embedding = keras.Input((embedding_dim,), name="embedding")
+    return keras.Model(embedding, Directions(n_identities, name="directions", dtype="float32")(embedding), name="identity_head")
+
+
+@keras.saving.register_keras_serializable("car_recog")
+class Directions(keras.layers.Layer):  # type: ignore[misc]
+    """Learned directions of so many classes: from unit-length embeddings `(batch, dim)` to cosines `(batch, n_classes)`."""
+
+    def __init__(self, n_classes: int, **layer_options: Any) -> None:
+        super().__init__(**layer_options)
+        self.n_classes = n_classes
+
+    def build(self, input_shape: Any) -> None:
+        """Make the directions, which are used at unit length."""
+        self.directions = self.add_weight(name="directions", shape=(input_shape[-1], self.n_classes), initializer="random_normal")
+
+    def call(self, inputs: Any) -> Any:
+        """Give the cosines."""
+        return ops.matmul(inputs, ops.normalize(self.directions, axis=0))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "n_classes": self.n_classes}
+
+
 def pair_head(distance: str, *, embedding_dim: int) -> keras.Model:
     """Build the network from two embeddings to a logit: the larger, the more alike.
 

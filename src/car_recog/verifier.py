@@ -167,7 +167,7 @@ class SiameseVerifier:
             val: Pairs to measure each epoch on; or photos of identities, of which all genuine pairs are taken and as many impostors. The
                 threshold of the equal error rate on them is kept.
             recipe: `"finetune"`, for pairs also `"paper"`, or a `Recipe`.
-            objective: Of metric learning: `"supervised_contrastive"` (None), `"multi_similarity"`, or a Keras loss on embeddings and ids.
+            objective: Of metric learning, a name of `losses.named.OBJECTIVES`, whose first is None's, or a Keras loss on embeddings.
             seed: Seed of first weights, order and augmentation.
             run_folder: Receives `history.csv`, `history.png`, `config.json` and the `bundle`. Must be new or empty.
             callbacks: Keras callbacks, used in every phase.

@@ -5,12 +5,21 @@ from collections.abc import Callable, Mapping
 import keras
 
 from car_recog.errors import OptionError, UnknownNameError, suggestion
+from car_recog.losses.arcface import ArcFaceLoss
 from car_recog.losses.focal import FocalLoss
 from car_recog.losses.multi_similarity import MultiSimilarityLoss
 from car_recog.losses.supervised_contrastive import SupervisedContrastiveLoss
+from car_recog.losses.triplet import TripletLoss
 
 CLASSIFIER_LOSSES = ("cross_entropy", "focal")
 PAIR_LOSSES = ("binary_crossentropy", "focal")
+OBJECTIVES: Mapping[str, Callable[[], keras.losses.Loss]] = {
+    "supervised_contrastive": SupervisedContrastiveLoss,
+    "multi_similarity": MultiSimilarityLoss,
+    "triplet": TripletLoss,
+    "arcface": ArcFaceLoss,
+}
+"""The losses of metric learning; the first is the default."""
 
 
 def classifier_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
@@ -50,14 +59,13 @@ def metric_loss(objective: str | keras.losses.Loss) -> keras.losses.Loss:
     """Give the loss of metric learning, on embeddings of unit length and identities.
 
     Args:
-        objective: `"supervised_contrastive"`, `"multi_similarity"`, or a Keras loss object.
+        objective: A name of `OBJECTIVES`, or a Keras loss object.
 
     Raises:
         UnknownNameError: No objective of that name.
         OptionError: Neither a name nor a loss.
     """
-    named = {"supervised_contrastive": SupervisedContrastiveLoss, "multi_similarity": MultiSimilarityLoss}
-    return _named(objective, named, "objective")
+    return _named(objective, OBJECTIVES, "objective")
 
 
 def _named(loss: str | keras.losses.Loss, named: Mapping[str, Callable[[], keras.losses.Loss]], word: str) -> keras.losses.Loss:

@@ -15,6 +15,11 @@ def pair_accuracy() -> keras.metrics.Metric:
     return keras.metrics.MeanMetricWrapper(is_right, name="accuracy")
 
 
+def identity_accuracy() -> keras.metrics.Metric:
+    """Make the share of photos whose own identity has the highest cosine."""
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
+
+
 def recall_at_1() -> keras.metrics.Metric:
     """Make the share of photos of a batch whose most similar other photo, by cosine, shows the same identity.
 

@@ -16,18 +16,19 @@ from car_recog.data.pipeline import Batches, LoadedPhotos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.operating_points import equal_error_rate
-from car_recog.losses.named import loss_name, metric_loss, pair_loss
+from car_recog.heads import identity_head
+from car_recog.losses.arcface import ArcFaceLoss
+from car_recog.losses.named import OBJECTIVES, loss_name, metric_loss, pair_loss
 from car_recog.prediction import answer
 from car_recog.runs import FEATURE_BATCH, Fit, Trainee, photo_features, run_phases, seeded, training_facts
 from car_recog.training.freezing import freeze
 from car_recog.training.history import History
 from car_recog.training.loop import Task
 from car_recog.training.memory import keep_freed_memory
-from car_recog.training.metrics import pair_accuracy, recall_at_1
+from car_recog.training.metrics import identity_accuracy, pair_accuracy, recall_at_1
 from car_recog.training.recipe import Phase
 from car_recog.verifying.embedder import Embedder, EmbedderConfig, build_embedder
 
-DEFAULT_OBJECTIVE = "supervised_contrastive"
 _NEIGHBOURS = 64
 
 
@@ -61,7 +62,7 @@ def fit_verifier(
 ) -> FittedVerifier:
     """Train on photos of identities, or on pairs; for arguments and errors see `SiameseVerifier.fit`."""
     if isinstance(train, ImageDataset):
-        return fit_identities(fit, config, train, val, DEFAULT_OBJECTIVE if objective is None else objective)
+        return fit_identities(fit, config, train, val, next(iter(OBJECTIVES)) if objective is None else objective)
     if objective is not None:
         raise OptionError("An objective is for photos of identities; pairs train the pair head by the loss of the constructor.")
     return fit_pairs(fit, config, train, val)
@@ -152,6 +153,9 @@ def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: Loa
 
 
 def _run_identities(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, photos: LoadedPhotos, judged: LoadedPairs | None) -> History:
+    # Counted anew: identities without photos would be learned from nothing.
+    present, labels = np.unique(photos.labels, return_inverse=True)
+    photos = attrs.evolve(photos, labels=labels.astype(np.int32))
     features = photo_features(fit.config, embedder.features, photos)
     spread = features.std(axis=0) + 1e-3
     neighbours = nearest_identities((features - features.mean(axis=0)) / spread, photos.labels, k=_NEIGHBOURS)
@@ -168,16 +172,22 @@ def _run_identities(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, photo
 
     per_identity = min(phase.per_identity for phase in fit.recipe.phases)
     batch_size = min(min(phase.batch_size for phase in fit.recipe.phases), len(photos))
+    whole, head = embedder.plain, embedder.head
+    metric, chance = recall_at_1, (per_identity - 1) / max(batch_size - 1, 1)
+    if isinstance(loss, ArcFaceLoss):
+        identity = identity_head(len(present), embedding_dim=int(head.output.shape[-1]))
+        whole, head = (keras.Model(tower.input, identity(tower.output), name=tower.name) for tower in (whole, head))
+        metric, chance = identity_accuracy, 1 / len(present)
     task = Task(
         loss=loss,
-        metric=recall_at_1,
-        chance=(per_identity - 1) / max(batch_size - 1, 1),
+        metric=metric,
+        chance=chance,
         judges=[] if judged is None else [JudgePairs(embedder, judged)],
         monitor="val_eer",
         callbacks=fit.callbacks,
         has_progress=fit.verbose,
     )
-    trainee = Trainee(whole=embedder.plain, head=embedder.head, features=embedder.features, stages=embedder.stages)
+    trainee = Trainee(whole=whole, head=head, features=embedder.features, stages=embedder.stages)
     return run_phases(fit, trainee, task, photos, None, batches=batches, judged=lambda _: None, n_items=len(photos), n_watched=batch_size)
 
 
