@@ -149,9 +149,10 @@ runpy.run_module("accelerator", run_name="__main__")
     ]
 
 
-def test_galleries_are_searched_by_every_index(tmp_path, monkeypatch):
+@pytest.mark.parametrize("flags", [(), ("--plain",)])
+def test_galleries_are_searched_by_every_index(flags, tmp_path, monkeypatch):
     sizes = ("--photos", 50, 300, "--identities", 20, "--queries", 30, "--single-queries", 3)
-    done = run("gallery_search", *sizes, "--rounds", 1, monkeypatch=monkeypatch, folder=tmp_path)
+    done = run("gallery_search", *sizes, *flags, "--rounds", 1, monkeypatch=monkeypatch, folder=tmp_path)
 
     sides = ["NumPy exact", "faiss exact", "HNSW"]
     assert [(row["photos"], row["side"]) for row in done["rows"]] == [(n, side) for n in (50, 300) for side in sides]
@@ -161,7 +162,7 @@ def test_galleries_are_searched_by_every_index(tmp_path, monkeypatch):
 def test_drawn_photos_of_one_identity_have_the_cosine_that_the_docstring_tells():
     from gallery_search import draw_embeddings
 
-    rows, queries = draw_embeddings(200, 300, n_identities=1, latent=32)
+    rows, queries, _ = draw_embeddings(200, 300, n_identities=1, latent=32)
 
     assert (rows @ queries.T).mean() == pytest.approx(0.74, abs=0.01)
     assert np.linalg.norm(rows, axis=1) == pytest.approx(np.ones(200), abs=1e-6)

@@ -13,7 +13,7 @@ _LEAST_PHOTOS = 64
 _MORE = 8
 
 
-class _Plain:
+class PlainRows:
     """Rows are embeddings as they are, compared by cosine or, where there is one, by a pair head, which no product can stand for."""
 
     def __init__(self, verifier: SiameseVerifier) -> None:
@@ -21,32 +21,46 @@ class _Plain:
         self._is_metric = verifier.config.is_metric
 
     def rows(self, embeddings: np.ndarray) -> np.ndarray:
+        """Make rows of embeddings."""
         return embeddings
 
     def score(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Score all queries against all rows: `(n_queries, n)`."""
         if self._is_metric:
             return inner_product(queries, rows)
         return np.stack([self._score_embeddings(np.broadcast_to(query, rows.shape), rows) for query in queries])
 
+    rank = score
+
     def products(self, rows: np.ndarray, *, as_queries: bool = False) -> np.ndarray:
+        """Put rows where their product ranks them as the score does."""
         return rows
 
 
-class _Scaled:
+class ScaledRows:
     """Rows are embeddings, each with the inverse of its reach behind it: see `Cohort`."""
 
     def __init__(self, cohort: Cohort) -> None:
         self._cohort = cohort
 
     def rows(self, embeddings: np.ndarray) -> np.ndarray:
+        """Make rows of embeddings."""
         return np.concatenate([embeddings, 1 / self._cohort.reach(embeddings)[:, None]], axis=1)
 
+    def rank(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Give the logarithms of the scores of all queries against all rows, `(n_queries, n)`: the same order for less."""
+        found: np.ndarray = queries[:, :-1] @ rows[:, :-1].T
+        found -= 1
+        found *= rows[:, -1]
+        found *= queries[:, -1:]
+        return np.asarray(np.minimum(found, 0, out=found))
+
     def score(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
-        distances = 1 - queries[:, :-1] @ rows[:, :-1].T
-        return np.asarray(np.exp(-np.maximum(distances, 0) * queries[:, -1:] * rows[:, -1]))
+        """Score all queries against all rows: `(n_queries, n)`."""
+        return np.asarray(np.exp(self.rank(queries, rows)))
 
     def products(self, rows: np.ndarray, *, as_queries: bool = False) -> np.ndarray:
-        """Put rows where their product is the logarithm of the score: `(cosine - 1) / (reach_a reach_b)`."""
+        """Put rows where the product of a query and a row is the logarithm of the score: `(cosine - 1) / (reach_a reach_b)`."""
         scales = rows[:, -1:]
         return np.concatenate([rows[:, :-1] * scales, -scales if as_queries else scales], axis=1)
 
@@ -74,8 +88,8 @@ class NameIndex:
             load_faiss()
         self.kind, self._verifier = kind, verifier
         self._dim, cohort = verifier.config.embedding_dim, verifier.cohort
-        self._measure = _Plain(verifier) if cohort is None else _Scaled(cohort)
-        self._exact = ExactIndex(self._dim + (cohort is not None), self._measure.score)
+        self._measure = PlainRows(verifier) if cohort is None else ScaledRows(cohort)
+        self._exact = ExactIndex(self._dim + (cohort is not None), self._measure.rank)
         self._faiss: FaissIndex | None = None
         self._labels = np.empty(0, np.int64)
         self._distinct: set[int] = set()
@@ -92,7 +106,7 @@ class NameIndex:
         rows = self._measure.rows(embeddings)
         self._exact.add(rows)
         if self._faiss is not None:
-            self._faiss.add(self._measure.products(rows))
+            self._faiss.add(self._for_faiss(rows))
 
     def remove(self, label: int) -> np.ndarray:
         """Take all embeddings of a name out; returns for each whether it went."""
@@ -123,18 +137,30 @@ class NameIndex:
         chunks = [queries[start : start + _QUERIES] for start in range(0, len(queries), _QUERIES)]
         return [self._order(query, places)[:k] for chunk in chunks for query, places in zip(chunk, self._best(chunk, 2 * k), strict=True)]
 
+    def nearest(self, queries: np.ndarray, n: int) -> list[np.ndarray]:
+        """Find the places of the n photos nearest to each of the embeddings, best first; a graph may miss some."""
+        index, asked = self._choose(), self._measure.rows(queries)
+        if isinstance(index, ExactIndex):
+            return list(index.search(asked, n)[1])
+        found = index.search(self._for_faiss(asked, as_queries=True), max(n, _LEAST_PHOTOS))[1]
+        return [self._rank(query, places[places >= 0])[:n] for query, places in zip(asked, found, strict=True)]
+
+    def _for_faiss(self, rows: np.ndarray, *, as_queries: bool = False) -> np.ndarray:
+        """Put rows where their products rank them; a graph needs them where all are related alike, and is walked by cosine."""
+        return self._measure.products(rows, as_queries=as_queries) if self.kind == "faiss" else rows[:, : self._dim]
+
+    def _rank(self, query: np.ndarray, places: np.ndarray) -> np.ndarray:
+        scores = self._measure.rank(query[None], self._exact.rows[places])[0]
+        return np.asarray(places[np.lexsort((places, -scores))])
+
     def _best(self, queries: np.ndarray, k: int) -> list[np.ndarray]:
         """Find the best photo of each of k names, asking for more photos until there are so many names among them."""
-        index, n, n_asked = self._choose(), len(self._labels), max(_LEAST_PHOTOS, 4 * k)
-        queries = self._measure.rows(queries)
-        if index is not self._exact:
-            queries = self._measure.products(queries, as_queries=True)
+        n, n_asked = len(self._labels), max(_LEAST_PHOTOS, 4 * k)
         wanted = min(k, len(self._distinct))
         best: list[np.ndarray] = [np.empty(0, np.int64)] * len(queries)
         pending = np.arange(len(queries)) if n else np.empty(0, int)
         while len(pending):
-            for query, found in zip(pending, index.search(queries[pending], n_asked)[1], strict=True):
-                places = found[found >= 0]
+            for query, places in zip(pending, self.nearest(queries[pending], n_asked), strict=True):
                 first = np.sort(np.unique(self._labels[places], return_index=True)[1])
                 best[query] = places[first[:k]]
             pending = np.array([query for query in pending if len(best[query]) < wanted and n_asked < n], int)
@@ -152,7 +178,8 @@ class NameIndex:
         if self.kind == "exact":
             return self._exact
         if self._faiss is None:
-            built = FaissIndex(self._exact.rows.shape[1], is_exact=self.kind == "faiss")
-            built.add(self._measure.products(self._exact.rows))
+            rows = self._for_faiss(self._exact.rows)
+            built = FaissIndex(rows.shape[1], is_exact=self.kind == "faiss")
+            built.add(rows)
             self._faiss = built  # only now: another thread may be searching
         return self._faiss
