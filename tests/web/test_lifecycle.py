@@ -114,6 +114,15 @@ def test_a_half_sent_upload_holds_up_nobody(server, n_bytes):
     assert get_status(server, "/ready") == 200
 
 
+@pytest.mark.parametrize("path", ["/", "/live", "/v1/recognisers"])
+def test_head_gives_the_headers_of_get_and_no_body(server, path):
+    asked = [httpx.request(method, f"http://127.0.0.1:{server.port}{path}", headers={"Connection": "close"}) for method in ("GET", "HEAD")]
+
+    assert [answer.status_code for answer in asked] == [200, 200]
+    assert asked[1].content == b""
+    assert asked[1].headers["content-length"] == asked[0].headers["content-length"] == str(len(asked[0].content))
+
+
 def test_beyond_a_full_queue_clients_are_told_when_to_come_again(server):
     with ThreadPoolExecutor(CROWD) as pool:
         url = f"http://127.0.0.1:{server.port}{COSTLY.url.path}"

@@ -95,6 +95,8 @@ class Guards:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        if scope["method"] == "HEAD":  # answered as GET: the server leaves the body out
+            scope = {**scope, "method": "GET"}
         answer = _Answer(send)
         if self.hosts is not None and _host(scope) not in self.hosts:
             await problem(400, f"This server answers to {', '.join(self.hosts)} only.")(scope, receive, answer.send)
