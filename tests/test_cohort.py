@@ -15,7 +15,7 @@ def plain_score(a: np.ndarray, b: np.ndarray, means: np.ndarray) -> float:
     reaches = []
     for photo in (a, b):
         distances = sorted(1 - float(np.dot(photo.astype(float), mean.astype(float))) for mean in means)
-        reaches.append((sum(distances[:5]) / len(distances[:5])) ** 0.5)
+        reaches.append((2 * sum(distances[:5]) / len(distances[:5])) ** 0.5)
     return float(np.exp(-(1 - np.dot(a.astype(float), b.astype(float))) / (reaches[0] * reaches[1])))
 
 
@@ -48,13 +48,13 @@ def test_the_same_cosine_says_less_where_other_cars_are_near():
 
     crowded, lonely = (cohort.score(pair[:1], pair[1:])[0] for pair in (near, far))
 
-    assert crowded < 0.3 < 0.7 < lonely
+    assert crowded < 0.55 < 0.85 < lonely
 
 
 def test_photos_that_all_cars_resemble_have_a_least_reach():
     cohort = Cohort(np.repeat(unit(1), 5, axis=0))
 
-    assert cohort.reach(unit(1)) == pytest.approx([0.1])
+    assert cohort.reach(unit(1)) == pytest.approx([0.02**0.5])
 
 
 def test_a_cohort_holds_the_mean_of_each_car():

@@ -95,7 +95,7 @@ def test_the_score_is_the_cosine_scaled_by_the_cars_of_the_training(metric, cars
     embeddings, labels = metric.embed(cars), cars.labels
     means = np.stack([embeddings[labels == label].mean(axis=0) for label in range(4)])
     means /= np.linalg.norm(means, axis=1, keepdims=True)
-    reach = np.sqrt(np.maximum(1 - (embeddings @ means.T).mean(axis=1), 0.01))  # four cars: all are among the nearest
+    reach = np.sqrt(np.maximum(2 - 2 * (embeddings @ means.T).mean(axis=1), 0.02))  # four cars: all are among the nearest
 
     cosines = (embeddings[pairs.first] * embeddings[pairs.second]).sum(axis=1)
 

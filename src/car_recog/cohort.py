@@ -5,7 +5,7 @@ import numpy as np
 
 MAX_CARS = 1024
 _NEAREST = 5
-_LEAST = 0.01  # so that rounding stays below 1e-5 of a score, even where a network finds all cars alike
+_LEAST = 0.02  # squared distance, so that rounding stays below 1e-5 of a score, even where a network finds all cars alike
 _ROWS = 4096
 
 
@@ -14,17 +14,18 @@ class Cohort:
     """Cars that a verifier was trained on, and what the cosine of two photos means beside them.
 
     A cosine of 0.8 says much of two yellow cars and little of two black ones, of which there are more. So the distance of two photos is
-    divided by how far each of them is from the cars nearest to it in the cohort. The score is `exp(-(1 - cosine) / (reach_a reach_b))`:
-    1 for equal embeddings, which nothing exceeds, and 0.37 where two photos are as far apart as either is from its nearest strangers.
+    divided by how far each of them is from the cars nearest to it in the cohort. The score is `exp(-(1 - cosine) / (reach_a reach_b))`, a
+    Gaussian of the distance whose width is the reach of the photos: 1 for equal embeddings, which nothing exceeds, and 0.61 where two
+    photos are as far apart as either is from its nearest strangers.
 
     Args:
         means: The mean embedding of each car, of unit length, float32 `(n_cars, dim)`.
 
     Example:
         >>> cohort = Cohort(np.array([[1, 0, 0], [0, 1, 0]], np.float32))
-        >>> photo = np.array([[0, 0, 1]], np.float32)     # as far from both cars as can be: a cosine of 0, a reach of 1
-        >>> cohort.reach(photo), cohort.score(photo, photo)
-        (array([1.], dtype=float32), array([1.], dtype=float32))
+        >>> photos = np.array([[0, 0, 1], [0, 0, -1]], np.float32)     # both cars are at a distance of sqrt(2), which is their reach
+        >>> cohort.reach(photos).round(3), cohort.score(photos[:1], photos[1:]).round(3)     # exp(-2 / 2)
+        (array([1.414, 1.414], dtype=float32), array([0.368], dtype=float32))
 
     Source: Zelnik-Manor and Perona, NIPS 2004, equation 2 (local scaling), with the mean over a few neighbours of Jegou et al., CVPR 2007
     (contextual dissimilarity), and with cars that were set aside beforehand, as score normalization in speaker verification has them, in
@@ -34,13 +35,13 @@ class Cohort:
     means: np.ndarray
 
     def reach(self, embeddings: np.ndarray) -> np.ndarray:
-        """Tell how far embeddings `(n, dim)` of unit length are from their nearest cars: the root of the mean of `1 - cosine`, `(n,)`."""
+        """Tell how far embeddings `(n, dim)` of unit length are from their nearest cars: the root of the mean squared distance, `(n,)`."""
         found = np.empty(len(embeddings), np.float32)
         k = min(_NEAREST, len(self.means))
         for start in range(0, len(embeddings), _ROWS):
             cosines = embeddings[start : start + _ROWS] @ self.means.T
             nearest = np.partition(cosines, cosines.shape[1] - k, axis=1)[:, -k:]
-            found[start : start + _ROWS] = np.sqrt(np.maximum(1 - nearest.mean(axis=1), _LEAST))
+            found[start : start + _ROWS] = np.sqrt(np.maximum(2 - 2 * nearest.mean(axis=1), _LEAST))
         return found
 
     def score(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
