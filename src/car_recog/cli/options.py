@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+from car_recog.training.presets import list_recipes
+
 
 def add_common_flags(parser: argparse.ArgumentParser) -> None:
     """Add the flags of every command; the parser of the whole command line holds their defaults."""
@@ -161,10 +163,11 @@ def add_size_flags(group: "argparse._ActionsContainer") -> None:
     group.add_argument("--resize", default="stretch", help="stretch, letterbox or center_crop (stretch)")
 
 
-def add_training_flags(parser: argparse.ArgumentParser) -> "argparse._ArgumentGroup":
-    """Add the arguments of `fit`; gives their group."""
+def add_training_flags(parser: argparse.ArgumentParser, *kinds: str) -> "argparse._ArgumentGroup":
+    """Add the arguments of `fit` for these kinds of training; gives their group."""
     group = parser.add_argument_group("training")
-    group.add_argument("--recipe", default="finetune", help="finetune or paper (finetune)")
+    recipes = dict.fromkeys(name for kind in kinds for name in list_recipes(kind))
+    group.add_argument("--recipe", default="finetune", help=f"{', '.join(recipes)} (finetune)")
     group.add_argument("--epochs", type=int, help="passes over the photos, which the phases of the recipe share, instead of its own length")
     group.add_argument("--on-error", default="skip", help="broken photos: skip leaves them out, raise stops (skip)")
     return group

@@ -35,7 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         parser = kinds.add_parser(kind, help=purpose, description=_DESCRIPTION, allow_abbrev=False)
         add_data_flags(parser)
         add_network_flags(parser)
-        add_training_flags(parser)
+        add_training_flags(parser, "classifier")
         add_run_folder_flag(parser, kind)
         add_common_flags(parser)
         parser.set_defaults(run=run, kind=kind)

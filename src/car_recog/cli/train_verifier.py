@@ -48,7 +48,7 @@ def add_parser(kinds: "argparse._SubParsersAction[Any]") -> None:
     add_share_flags(photos)
     add_car_flags(parser)
     add_verifier_flags(parser)
-    training = add_training_flags(parser)
+    training = add_training_flags(parser, "identities", "pairs")
     training.add_argument("--objective", help="of cars: multi_similarity, triplet, arcface or supervised_contrastive, the default")
     calibration = parser.add_argument_group("calibration").add_mutually_exclusive_group()
     calibration.add_argument("--far", type=float, metavar="F", help="choose the threshold for this false accept rate in validation")
