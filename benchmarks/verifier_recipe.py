@@ -28,6 +28,7 @@ from rounds import Row, add_recipe_flags, remembered, report
 from car_recog import FolderDataset, ImageDataset, PairDataset, Recipe, SiameseVerifier, get_recipe, same_attributes
 from car_recog.data.copies import content_keys
 from car_recog.evaluation.intervals import percentiles
+from car_recog.evaluation.operating_points import equal_error_rate
 from car_recog.evaluation.pair_bootstrap import pair_weights
 
 COLUMNS = {"any": "any car", "model": "same model", "colour": "same colour", "model colour": "same model and colour"}
@@ -160,6 +161,10 @@ def judge(ver: SiameseVerifier, test: ImageDataset, *, cap: int) -> dict[str, Ro
         judged = ver.evaluate(chosen, verbose=False)
         counts = {"n_genuine": judged.n_genuine, "n_impostor": judged.n_impostor}
         rates = {"eer": judged.eer, f"tar_at_far_{FAR}": judged.tar_at_far[FAR], "auc": judged.auc}
+        if ver.cohort is not None:
+            embeddings = ver.embed(chosen.images)
+            cosines = (embeddings[chosen.first] * embeddings[chosen.second]).sum(axis=1)
+            rates["eer_cosine"] = equal_error_rate(cosines, chosen.is_genuine).eer
         figures[kind] = {**counts, **rates, "intervals": {name: judged.intervals[name] for name in rates if name in judged.intervals}}
     return figures
 
@@ -212,6 +217,7 @@ def table(rows: Sequence[Row]) -> list[Row]:
             shown.append({**key, **{name: value for name, value in row.items() if name not in ("settings", *key)}})
             continue
         values: Row = {f"EER {kind}": found["eer"] for kind, found in row["kinds"].items()}
+        values |= {f"EER {kind}, cosine": found["eer_cosine"] for kind, found in row["kinds"].items() if "eer_cosine" in found}
         values |= {f"TAR {kind}": found[f"tar_at_far_{FAR}"] for kind, found in row["kinds"].items()}
         shown.append({**key, **values, "seconds": row["seconds"]})
     for variant in dict.fromkeys(row["variant"] for row in shown):
