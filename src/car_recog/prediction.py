@@ -18,7 +18,7 @@ from car_recog.evaluation.pair_calibration import PairCalibration
 from car_recog.evaluation.temperature import softmax
 
 TOP = 5
-_ROUNDING = 1e-6  # of a sum of probabilities, which may come out below the 1 that it is; of a score, which moves with the size of its batch
+_ROUNDING = 1e-6  # of a sum of probabilities, which may come out below the 1 that it is
 
 
 @attrs.frozen
@@ -135,8 +135,7 @@ def accepted(logits: np.ndarray, similarities: np.ndarray, calibration: ClassCal
     """Tell which answers are not rejected: bool, shape `(n,)`; None without a calibration. For the arguments see `predictions`."""
     if calibration is None:
         return None
-    least = calibration.threshold - _ROUNDING * max(1.0, abs(calibration.threshold))  # a photo of the calibration stays on its side
-    return np.asarray(outlier_scores(logits, similarities)[calibration.score] >= least)
+    return np.asarray(outlier_scores(logits, similarities)[calibration.score] >= calibration.threshold)
 
 
 def _levels(probabilities: np.ndarray, known: KnownClasses, calibration: ClassCalibration | None) -> list[tuple[Level, ...]]:
