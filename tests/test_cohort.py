@@ -41,6 +41,14 @@ def test_a_score_is_the_same_for_both_orders_and_highest_for_equal_photos():
     assert (scores <= 1).all()
 
 
+def test_a_reach_does_not_depend_on_the_rows_around():
+    cohort, photos = Cohort(unit(60, 128)), unit(500, 128, seed=1)
+
+    together, alone = cohort.reach(photos), np.concatenate([cohort.reach(photo[None]) for photo in photos])
+
+    assert np.array_equal(together, alone)
+
+
 def test_the_same_cosine_says_less_where_other_cars_are_near():
     crowd = np.array([[1, 0.1, 0], [1, -0.1, 0], [1, 0, 0.1], [1, 0, -0.1], [1, 0, 0]], np.float32)
     cohort = Cohort(crowd / np.linalg.norm(crowd, axis=1, keepdims=True))

@@ -275,7 +275,7 @@ def test_a_gallery_of_other_weights_or_settings_is_refused(cars, tmp_path):
     filled(cars).save(tmp_path / "gallery")
     other = ByColour()
     other.config = SimpleNamespace(**other.config.to_dict() | {"resize": "letterbox"}, is_metric=True)
-    other.config.to_dict = lambda: ByColour().config.to_dict() | {"resize": "letterbox"}
+    other.config.embedding_facts = lambda: ByColour().config.embedding_facts() | {"resize": "letterbox"}
 
     with pytest.raises(BundleError, match="made with another verifier, .*: weights_digest differ"):
         Gallery.load(tmp_path / "gallery", ByColour(digest="b"))

@@ -3,11 +3,29 @@ import numpy as np
 import pytest
 
 from car_recog.errors import OptionError
-from car_recog.heads import DISTANCES, classification_head, embedding_head, pair_head, pool
+from car_recog.heads import DISTANCES, classification_head, embedding_head, identity_head, pair_head, pool
 
 
 def layers(head: keras.Model) -> list[str]:
     return [type(layer).__name__ for layer in head.layers[1:]]
+
+
+def test_an_identity_head_gives_cosines_whatever_the_length_of_its_directions() -> None:
+    head = identity_head(2, embedding_dim=2)
+    head.get_layer("directions").set_weights([np.array([[3.0, 1.0], [4.0, 0.0]], np.float32)])  # columns (3, 4) and (1, 0)
+
+    cosines = head.predict_on_batch(np.array([[1, 0], [0.6, 0.8]], np.float32))
+
+    assert cosines == pytest.approx(np.array([[0.6, 1.0], [1.0, 0.6]]), abs=1e-6)
+
+
+def test_an_identity_head_survives_serialisation() -> None:
+    head = identity_head(3, embedding_dim=4)
+
+    again = keras.Model.from_config(head.get_config())
+
+    assert again.get_layer("directions").get_config()["n_classes"] == 3
+    assert again.output.shape == (None, 3)
 
 
 def test_the_lean_head_is_dropout_and_one_dense_layer() -> None:

@@ -150,13 +150,37 @@ def test_a_saved_verifier_answers_the_same(metric, unscaled, paired, pairs, tmp_
         assert again.weights_digest == ver.weights_digest
 
 
+def test_a_loaded_verifier_may_be_trained_on_the_other_kind(metric, paired, cars, pairs, tmp_path):
+    metric.save(tmp_path / "metric")
+    paired.save(tmp_path / "paired")
+    on_pairs, on_cars = SiameseVerifier.load(tmp_path / "metric"), SiameseVerifier.load(tmp_path / "paired")
+
+    on_pairs.fit(pairs, recipe=short("pairs", epochs=1), verbose=False)
+    on_cars.fit(cars, recipe=short("identities", epochs=1), verbose=False)
+
+    assert on_pairs.cohort is None
+    assert on_cars.cohort is not None
+    assert on_cars.config.flip_average
+
+
+def test_a_cohort_of_no_numbers_is_refused(metric, tmp_path):
+    metric.save(tmp_path)
+    np.save(tmp_path / "cohort.npy", np.full((4, 16), np.nan, np.float32))
+    sums = json.loads((tmp_path / "checksums.json").read_text()) | {"cohort.npy": file_sha256(tmp_path / "cohort.npy")}
+    (tmp_path / "checksums.json").write_text(json.dumps(sums))
+
+    with pytest.raises(BundleError, match="holds numbers that are not finite. Train the verifier again"):
+        SiameseVerifier.load(tmp_path)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"n_cohort": 5}, r"holds float32 of shape \(4, 16\); the configuration needs float32 of \(5, 16\)"),
-        ({"n_cohort": 0}, "makes no sense: n_cohort is 0"),
-        ({"n_cohort": 10**9}, "makes no sense: n_cohort is 1000000000"),
-        ({"n_cohort": "4"}, "makes no sense: n_cohort is '4'"),
+        ({"n_cohort": 0}, "n_cohort must be an integer from 1 to 1024 with local scaling, and 0 without; got 0"),
+        ({"n_cohort": 10**9}, "n_cohort must be an integer .* got 1000000000"),
+        ({"n_cohort": "4"}, "n_cohort must be an integer .* got '4'"),
+        ({"n_cohort": True}, "n_cohort must be an integer .* got True"),
     ],
 )
 def test_a_cohort_that_does_not_fit_is_refused(metric, tmp_path, changes, message):
@@ -299,6 +323,11 @@ def test_what_cannot_be_trained_is_refused_before_any_photo_is_decoded(cars, pai
 
     with pytest.raises(OptionError, match="An objective is for photos of identities"):
         verifier().fit(pairs, objective="multi_similarity")
+    for wrong in (0, "no", np.False_):
+        with pytest.raises(OptionError, match="must be True, False or None; got"):
+            verifier(flip_average=wrong)
+        with pytest.raises(OptionError, match="must be True, False or None; got"):
+            verifier(local_scaling=wrong)
     with pytest.raises(OptionError, match="local_scaling is for verifiers that are trained on photos of cars"):
         verifier(local_scaling=True).fit(pairs)
     with pytest.raises(DataError, match="needs genuine and impostor pairs"):

@@ -27,9 +27,9 @@ class Cohort:
         >>> cohort.reach(photos).round(3), cohort.score(photos[:1], photos[1:]).round(3)     # exp(-2 / 2)
         (array([1.414, 1.414], dtype=float32), array([0.368], dtype=float32))
 
-    Source: Zelnik-Manor and Perona, NIPS 2004, equation 2 (local scaling), with the mean over a few neighbours of Jegou et al., CVPR 2007
-    (contextual dissimilarity), and with cars that were set aside beforehand, as score normalization in speaker verification has them, in
-    the place of the photos that are compared: so a score depends on two photos alone.
+    Source: Zelnik-Manor and Perona, NIPS 2004, equation 2 (local scaling), the exponent halved as in a Gaussian, with the mean over a few
+    neighbours of Jegou et al., CVPR 2007 (contextual dissimilarity), and with cars that were set aside beforehand, as score normalization
+    in speaker verification has them, in the place of the photos that are compared: so a score depends on two photos alone.
     """
 
     means: np.ndarray
@@ -39,15 +39,20 @@ class Cohort:
         found = np.empty(len(embeddings), np.float32)
         k = min(_NEAREST, len(self.means))
         for start in range(0, len(embeddings), _ROWS):
-            cosines = embeddings[start : start + _ROWS] @ self.means.T
+            # In float64 and rounded once: in float32 the last digit would depend on the rows around.
+            cosines = embeddings[start : start + _ROWS].astype(np.float64) @ self.means.T.astype(np.float64)
             nearest = np.partition(cosines, cosines.shape[1] - k, axis=1)[:, -k:]
             found[start : start + _ROWS] = np.sqrt(np.maximum(2 - 2 * nearest.mean(axis=1), _LEAST))
         return found
 
     def score(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
         """Score pairs of embeddings, both `(n_pairs, dim)`: float32 `(n_pairs,)`, the same for both orders."""
-        cosines = np.minimum((first * second).sum(axis=1), 1)
-        return np.asarray(np.exp((cosines - 1) / (self.reach(first) * self.reach(second))))
+        return np.asarray(np.exp(log_scores((first * second).sum(axis=1), 1 / self.reach(first), 1 / self.reach(second))))
+
+
+def log_scores(cosines: np.ndarray, scales: np.ndarray, other_scales: np.ndarray) -> np.ndarray:
+    """Give the logarithms of scores from cosines and the inverse reaches of both photos, never above 0."""
+    return np.asarray(np.minimum(cosines - 1, 0) * (scales * other_scales))
 
 
 def gather_cohort(embeddings: np.ndarray, labels: np.ndarray, *, seed: int) -> Cohort:

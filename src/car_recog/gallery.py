@@ -88,8 +88,7 @@ class Gallery:
     """
 
     def __init__(self, verifier: SiameseVerifier, index: str = "exact", *, keep_thumbnails: bool = False) -> None:
-        network = json.loads(json.dumps(verifier.config.to_dict()))
-        network.pop("local_scaling", None)  # changes scores, no embedding
+        network = json.loads(json.dumps(verifier.config.embedding_facts()))
         self._made_with = {"weights_digest": verifier.weights_digest, "network": network}
         self.verifier, self.keep_thumbnails = verifier, keep_thumbnails
         self._index = NameIndex(verifier, index)

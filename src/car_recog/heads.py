@@ -101,7 +101,6 @@ def classification_head(head: HeadSpec, *, n_features: int, n_classes: int) -> k
     return keras.Model(features, logits, name="head")
 
 
-
 def embedding_head(head: str, *, n_features: int, embedding_dim: int) -> keras.Model:
     """Build the network from pooled features to an embedding of unit length.
 
@@ -156,6 +155,7 @@ class Directions(keras.layers.Layer):  # type: ignore[misc]
         return ops.matmul(inputs, ops.normalize(self.directions, axis=0))
 
     def get_config(self) -> dict[str, Any]:
+        """Return the constructor's arguments as plain values."""
         return {**super().get_config(), "n_classes": self.n_classes}
 
 

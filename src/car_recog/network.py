@@ -64,6 +64,10 @@ class BackboneConfig:
         """Plain values for `config.json`."""
         return attrs.asdict(self)
 
+    def embedding_facts(self) -> dict[str, Any]:
+        """What embeddings and features depend on, weights apart, as plain values."""
+        return self.to_dict()
+
     def fit_size(self, size: tuple[int, int]) -> tuple[int, int]:
         """Give the size of photos nearest to this one that the backbone takes once it is built for `image_size`."""
         spec = get_backbone(self.backbone)

@@ -155,7 +155,7 @@ def kept_answers(config: BackboneConfig, model: keras.Model, photos: LoadedPhoto
         photos: The photos.
     """
     policy = keras.config.dtype_policy().name
-    facts = config.to_dict() | {"output": model.name, "weights": weights_digest(model), "dtype_policy": policy}
+    facts = config.embedding_facts() | {"output": model.name, "weights": weights_digest(model), "dtype_policy": policy}
     cache = FeatureCache(namespace(**facts), int(model.output.shape[-1]), facts=facts)
     return cache.embed(photos.keys, lambda places: model.predict_on_batch(photos.read(places)))
 

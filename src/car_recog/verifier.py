@@ -24,7 +24,7 @@ from car_recog.training.history import History
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
 from car_recog.verifying.card import VerificationFacts
-from car_recog.verifying.embedder import EmbedderConfig
+from car_recog.verifying.embedder import NOT_ASKED, EmbedderConfig, check_asked
 from car_recog.verifying.fitting import FittedVerifier, fit_verifier
 from car_recog.verifying.saved import SavedVerifier, load_verifier, save_verifier
 from car_recog.verifying.scoring import calibrate_after_training, embed, report_pairs, score_pairs
@@ -89,7 +89,7 @@ class SiameseVerifier:
             distance=distance,
             pooling=pooling,
         )
-        self._asked = {"flip_average": flip_average, "local_scaling": local_scaling}
+        self._asked = check_asked(flip_average=flip_average, local_scaling=local_scaling)
         self.weights = None if weights is None else str(weights)
         self.loss = loss
         pair_loss(loss)
@@ -167,7 +167,7 @@ class SiameseVerifier:
             val: Pairs to measure each epoch on; or photos of identities, of which all genuine pairs are taken and as many impostors. The
                 threshold of the equal error rate on them is kept.
             recipe: `"finetune"`, for pairs also `"paper"`, or a `Recipe`.
-            objective: Of metric learning, a name of `losses.named.OBJECTIVES`, whose first is None's, or a Keras loss on embeddings.
+            objective: Of metric learning: `"supervised_contrastive"` (None), `"multi_similarity"`, `"triplet"`, `"arcface"`, or a loss.
             seed: Seed of first weights, order and augmentation.
             run_folder: Receives `history.csv`, `history.png`, `config.json` and the `bundle`. Must be new or empty.
             callbacks: Keras callbacks, used in every phase.
@@ -294,7 +294,7 @@ class SiameseVerifier:
         """
         saved = load_verifier(Path(folder), cls.__name__)
         plain = saved.fitted.config.to_dict()
-        verifier = cls(**{name: value for name, value in plain.items() if name not in ("decoder_version", "head")}, weights=None)
+        verifier = cls(**{name: value for name, value in plain.items() if name not in NOT_ASKED}, weights=None)
         verifier.loss, verifier._state = saved.loss, saved.fitted
         verifier.calibration, verifier._evaluation = saved.calibration, saved.evaluation
         return verifier

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -48,6 +49,29 @@ def test_what_queues_meanwhile_is_the_next_batch():
 
     assert answers == [2, 4, 6, 8, 10, 12]
     assert batches == [[1], [2, 3, 4, 5], [6]]
+
+
+@pytest.mark.parametrize("n_workers", [1, 2])
+def test_an_item_that_comes_as_a_worker_ends_is_answered(n_workers):
+    doubler = Doubler()
+    doubler.may_go.set()
+
+    async def scenario():
+        batcher = Batcher(doubler, executor, n_workers=n_workers)
+        async with asyncio.timeout(10):
+            one_by_one = [await batcher.submit(number) for number in range(5)]
+            for number in range(20):  # the loop is busy while a batch and other work end
+                waiting = [asyncio.ensure_future(batcher.submit(500 + 2 * number + place)) for place in range(2)]
+                await asyncio.sleep(0)
+                time.sleep(0.002)
+                one_by_one.append(await batcher.submit(100 + number))
+                await asyncio.gather(*waiting)
+        return one_by_one
+
+    with ThreadPoolExecutor(n_workers) as executor:
+        answers = asyncio.run(scenario())
+
+    assert answers == [0, 2, 4, 6, 8, *range(200, 240, 2)]
 
 
 def test_two_workers_answer_two_batches_at_a_time():

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from car_recog.cohort import Cohort
+from car_recog.cohort import Cohort, log_scores
 from car_recog.errors import OptionError, suggestion
 from car_recog.search import ExactIndex, FaissIndex, inner_product, load_faiss
 from car_recog.verifier import SiameseVerifier
@@ -49,11 +49,7 @@ class ScaledRows:
 
     def rank(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Give the logarithms of the scores of all queries against all rows, `(n_queries, n)`: the same order for less."""
-        found: np.ndarray = queries[:, :-1] @ rows[:, :-1].T
-        found -= 1
-        found *= rows[:, -1]
-        found *= queries[:, -1:]
-        return np.asarray(np.minimum(found, 0, out=found))
+        return log_scores(queries[:, :-1] @ rows[:, :-1].T, queries[:, -1:], rows[:, -1])
 
     def score(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Score all queries against all rows: `(n_queries, n)`."""

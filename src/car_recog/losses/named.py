@@ -56,7 +56,7 @@ def pair_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
 
 
 def metric_loss(objective: str | keras.losses.Loss) -> keras.losses.Loss:
-    """Give the loss of metric learning, on embeddings of unit length and identities.
+    """Give the loss of metric learning: on identities, and on embeddings of unit length, or for `"arcface"` on cosines to directions.
 
     Args:
         objective: A name of `OBJECTIVES`, or a Keras loss object.

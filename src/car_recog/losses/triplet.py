@@ -57,9 +57,9 @@ class TripletLoss(keras.losses.Loss):  # type: ignore[misc]
         distances = ops.sqrt(ops.maximum(2.0 - 2.0 * ops.matmul(embeddings, ops.transpose(embeddings)), 1e-12))
         farthest = ops.max(ops.where(partners, distances, -_FAR), axis=1)
         nearest = ops.min(ops.where(others, distances, _FAR), axis=1)
-        counts = ops.logical_and(ops.any(partners, axis=1), ops.any(others, axis=1))
-        costs = ops.where(counts, ops.relu(self.margin + farthest - nearest), 0.0)
-        return costs / ops.maximum(ops.mean(ops.cast(counts, "float32")), 1e-9)
+        has_both = ops.logical_and(ops.any(partners, axis=1), ops.any(others, axis=1))
+        costs = ops.where(has_both, ops.relu(self.margin + farthest - nearest), 0.0)
+        return costs / ops.maximum(ops.mean(ops.cast(has_both, "float32")), 1e-9)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values."""

@@ -12,6 +12,8 @@ from car_recog.heads import DISTANCES, EMBEDDING_HEADS, POOLINGS, embedding_head
 from car_recog.network import BackboneConfig
 
 MAX_DIM = 16_384
+NOT_ASKED = ("decoder_version", "head", "flip_average", "local_scaling")
+"""What of a configuration follows from the training: nothing that a saved verifier asks for when it is trained anew."""
 _PAIRS = 4096
 
 
@@ -39,9 +41,7 @@ class EmbedderConfig(BackboneConfig):
         super().__attrs_post_init__()
         if not isinstance(self.embedding_dim, int) or not 1 <= self.embedding_dim <= MAX_DIM:
             raise OptionError(f"embedding_dim must be an integer from 1 to {MAX_DIM}; got {self.embedding_dim!r}.")
-        for name in ("flip_average", "local_scaling"):
-            if not isinstance(getattr(self, name), bool):
-                raise OptionError(f"{name} must be True or False; got {getattr(self, name)!r}.")
+        check_asked(flip_average=self.flip_average, local_scaling=self.local_scaling)
         if self.local_scaling and not self.is_metric:
             raise OptionError("local_scaling is for verifiers that are trained on photos of cars; a pair head learns its own scale.")
         for name, known in (("distance", DISTANCES), ("pooling", POOLINGS), ("head", EMBEDDING_HEADS)):
@@ -54,12 +54,28 @@ class EmbedderConfig(BackboneConfig):
         """Whether photos are compared by cosine, without a pair head."""
         return self.head == "metric"
 
+    def embedding_facts(self) -> dict[str, Any]:
+        """Give all but what changes scores and no embedding."""
+        return {name: value for name, value in self.to_dict().items() if name != "local_scaling"}
+
     def for_training(self, *, is_metric: bool, flip_average: bool | None, local_scaling: bool | None) -> "EmbedderConfig":
         """Give what is built for pairs, or for metric learning, which averages over mirror images and scales unless told otherwise."""
         if not is_metric:
             return attrs.evolve(self, flip_average=bool(flip_average), local_scaling=bool(local_scaling))
         changed = attrs.evolve(self, head="metric", distance="cosine", flip_average=flip_average is not False)
         return attrs.evolve(changed, local_scaling=local_scaling is not False)
+
+
+def check_asked(**asked: bool | None) -> dict[str, bool | None]:
+    """Give these flags back, each of them True, False or None, which leaves the choice to the training.
+
+    Raises:
+        OptionError: One of them is something else.
+    """
+    for name, value in asked.items():
+        if value is not None and not isinstance(value, bool):
+            raise OptionError(f"{name} must be True, False or None; got {value!r}.")
+    return asked
 
 
 @attrs.frozen

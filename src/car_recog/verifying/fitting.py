@@ -172,12 +172,11 @@ def _run_identities(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, photo
 
     per_identity = min(phase.per_identity for phase in fit.recipe.phases)
     batch_size = min(min(phase.batch_size for phase in fit.recipe.phases), len(photos))
-    whole, head = embedder.plain, embedder.head
-    metric, chance = recall_at_1, (per_identity - 1) / max(batch_size - 1, 1)
+    n_watched, metric, chance = batch_size, recall_at_1, (per_identity - 1) / max(batch_size - 1, 1)
+    towers = [embedder.plain, embedder.head]
     if isinstance(loss, ArcFaceLoss):
-        identity = identity_head(len(present), embedding_dim=int(head.output.shape[-1]))
-        whole, head = (keras.Model(tower.input, identity(tower.output), name=tower.name) for tower in (whole, head))
-        metric, chance = identity_accuracy, 1 / len(present)
+        n_watched, metric, chance = len(photos), identity_accuracy, 1 / len(present)
+        towers = _with_directions(towers, n_identities=len(present))
     task = Task(
         loss=loss,
         metric=metric,
@@ -187,8 +186,14 @@ def _run_identities(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, photo
         callbacks=fit.callbacks,
         has_progress=fit.verbose,
     )
-    trainee = Trainee(whole=whole, head=head, features=embedder.features, stages=embedder.stages)
-    return run_phases(fit, trainee, task, photos, None, batches=batches, judged=lambda _: None, n_items=len(photos), n_watched=batch_size)
+    trainee = Trainee(whole=towers[0], head=towers[1], features=embedder.features, stages=embedder.stages)
+    return run_phases(fit, trainee, task, photos, None, batches=batches, judged=lambda _: None, n_items=len(photos), n_watched=n_watched)
+
+
+def _with_directions(towers: list[keras.Model], *, n_identities: int) -> list[keras.Model]:
+    """Lead towers that end in an embedding on to its cosines with the directions of all identities, which they share."""
+    directions = identity_head(n_identities, embedding_dim=int(towers[0].output.shape[-1]))
+    return [keras.Model(tower.input, directions(tower.output), name=tower.name) for tower in towers]
 
 
 class JudgePairs(keras.callbacks.Callback):  # type: ignore[misc]

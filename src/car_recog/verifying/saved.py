@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import attrs
+import numpy as np
 
 from car_recog.bundle import check_size, load_weights, read_array, read_config, write_bundle
 from car_recog.card import TrainingFacts
@@ -63,11 +64,13 @@ def load_verifier(folder: Path, kind: str) -> SavedVerifier:
     check_size(folder, lambda: build_embedder(config, weights=None).whole)
     embedder = build_embedder(config, weights=None)
     load_weights(folder, embedder.whole)
-    cohort = Cohort(read_array(folder, _COHORT, (n_cohort, config.embedding_dim))) if n_cohort else None
+    cohort = None if not n_cohort else Cohort(read_array(folder, _COHORT, (n_cohort, config.embedding_dim)))
+    if cohort is not None and not np.isfinite(cohort.means).all():
+        raise BundleError(f"The cohort of '{folder}' holds numbers that are not finite. Train the verifier again.")
     return SavedVerifier(FittedVerifier(config, embedder, goal, facts, cohort=cohort), loss, calibration, evaluation)
 
 
 def _count_cohort(n_cars: object, config: EmbedderConfig) -> int:
-    if not isinstance(n_cars, int) or not config.local_scaling <= n_cars <= MAX_CARS * config.local_scaling:
-        raise ValueError(f"n_cohort is {n_cars!r}.")
+    if type(n_cars) is not int or not config.local_scaling <= n_cars <= MAX_CARS * config.local_scaling:
+        raise ValueError(f"n_cohort must be an integer from 1 to {MAX_CARS} with local scaling, and 0 without; got {n_cars!r}.")
     return n_cars

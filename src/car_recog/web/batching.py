@@ -7,7 +7,7 @@ from concurrent.futures import Executor
 from contextlib import contextmanager
 from itertools import islice
 from math import ceil
-from typing import Generic, TypeVar
+from typing import Generic, TypeVar, cast
 
 from car_recog.errors import CarRecogError
 
@@ -78,9 +78,7 @@ class Batcher(Generic[T, R]):
         future: asyncio.Future[R] = loop.create_future()
         self._waiting[future] = item
         if len(self._workers) < self._n_workers:
-            worker = loop.create_task(self._work())
-            self._workers.add(worker)
-            worker.add_done_callback(self._workers.discard)
+            self._workers.add(loop.create_task(self._work()))
         try:
             return await future
         finally:
@@ -92,6 +90,12 @@ class Batcher(Generic[T, R]):
             await asyncio.wait(self._workers)
 
     async def _work(self) -> None:
+        try:
+            await self._answer_waiting()
+        finally:  # at once after the last look at what waits: an item that comes later finds room for a worker
+            self._workers.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _answer_waiting(self) -> None:
         while self._waiting:
             futures = list(islice(self._waiting, self._max_batch))
             items = [self._waiting.pop(future) for future in futures]

@@ -55,9 +55,10 @@ class Desk:
         self._line = Line(limits.max_queue)
         self._decoders = ThreadPoolExecutor(_DECODERS, "decode")
         self._large_decoder = ThreadPoolExecutor(1, "decode-large")
-        self._n_models = 1 if keras.backend.backend() == "jax" else 2  # Keras keeps the state of a JAX model outside of it while it answers
+        is_jax = keras.backend.backend() == "jax"  # while a JAX model answers, Keras lends its state away: two threads would lose it
+        self._n_models = 1 if is_jax else 2
         self._models = ThreadPoolExecutor(self._n_models, "model")
-        self._explainer = ThreadPoolExecutor(1, "explain")
+        self._explainer = self._models if is_jax else ThreadPoolExecutor(1, "explain")
         self._batchers: list[Batcher[Any, Any]] = []
         self._first: list[tuple[Callable[[list[Any]], Any], Any, int]] = []
         self._classify = {name: self._serve_classifier(one) for name, one in recognisers.classifiers.items()}
