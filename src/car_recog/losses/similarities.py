@@ -19,3 +19,13 @@ def masks(class_ids: Any) -> tuple[Any, Any]:
     places = ops.arange(ops.shape(labels)[0])
     is_self = ops.expand_dims(places, 1) == ops.expand_dims(places, 0)
     return ops.logical_and(is_same, ops.logical_not(is_self)), ops.logical_not(is_same)
+
+
+def over_those(counts: Any, costs: Any) -> Any:
+    """Scale costs so that their mean over the batch is the mean over the photos that count; the others must cost nothing.
+
+    Args:
+        counts: Which photos count, bool, shape `(batch,)`.
+        costs: Shape `(batch,)`.
+    """
+    return costs / ops.maximum(ops.mean(ops.cast(counts, "float32")), 1e-9)

@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from car_recog.errors import OptionError
-from car_recog.losses.similarities import masks
+from car_recog.losses.similarities import masks, over_those
 
 
 @keras.saving.register_keras_serializable("car_recog")
@@ -57,8 +57,7 @@ class SupervisedContrastiveLoss(keras.losses.Loss):  # type: ignore[misc]
         weights = ops.cast(partners, "float32")
         n_partners = ops.sum(weights, axis=1)
         costs = ops.sum(weights * (log_sum - logits), axis=1) / ops.maximum(n_partners, 1.0)
-        share = ops.mean(ops.cast(n_partners > 0, "float32"))
-        return costs / ops.maximum(share, 1e-9)
+        return over_those(n_partners > 0, costs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values."""

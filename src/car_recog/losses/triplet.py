@@ -6,7 +6,7 @@ import keras
 from keras import ops
 
 from car_recog.errors import OptionError
-from car_recog.losses.similarities import masks
+from car_recog.losses.similarities import masks, over_those
 
 _FAR = 1e9
 
@@ -59,7 +59,7 @@ class TripletLoss(keras.losses.Loss):  # type: ignore[misc]
         nearest = ops.min(ops.where(others, distances, _FAR), axis=1)
         has_both = ops.logical_and(ops.any(partners, axis=1), ops.any(others, axis=1))
         costs = ops.where(has_both, ops.relu(self.margin + farthest - nearest), 0.0)
-        return costs / ops.maximum(ops.mean(ops.cast(has_both, "float32")), 1e-9)
+        return over_those(has_both, costs)
 
     def get_config(self) -> dict[str, Any]:
         """Return the constructor's arguments as plain values."""
