@@ -68,7 +68,7 @@ def test_photos_that_all_cars_resemble_have_a_least_reach():
 def test_a_cohort_holds_the_mean_of_each_car():
     embeddings, labels = unit(6), np.array([4, 2, 4, 2, 4, 9])
 
-    means = gather_cohort(embeddings, labels, seed=0).means
+    means = gather_cohort(labels, embeddings.__getitem__, seed=0).means
 
     for mean, label in zip(means, (2, 4, 9), strict=True):
         expected = embeddings[labels == label].astype(float).mean(axis=0)
@@ -78,9 +78,16 @@ def test_a_cohort_holds_the_mean_of_each_car():
 def test_of_many_cars_some_are_drawn_by_the_seed():
     embeddings, labels = unit(MAX_CARS + 50), np.arange(MAX_CARS + 50)
 
-    first, again, other = (gather_cohort(embeddings, labels, seed=seed).means for seed in (0, 0, 1))
+    embedded = []
+
+    def embed(places):
+        embedded.append(len(places))
+        return embeddings[places]
+
+    first, again, other = (gather_cohort(labels, embed, seed=seed).means for seed in (0, 0, 1))
 
     assert len(first) == MAX_CARS
+    assert embedded == [MAX_CARS] * 3
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
     assert len(np.unique(first, axis=0)) == MAX_CARS

@@ -15,6 +15,7 @@ from car_recog.data.images import decode
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import BundleError, DataError, GalleryChangedError, ImageDecodeError, OptionError, UnknownNameError
 from car_recog.evaluation.platt import Platt
+from car_recog.galleries.index import NameIndex
 from car_recog.gallery import Gallery
 from car_recog.storage import file_sha256
 from car_recog.verifying.embedder import EmbedderConfig
@@ -83,6 +84,24 @@ def by_plain_loop(gallery: Gallery, cars: ImageDataset, photo: np.ndarray) -> li
     for sample, score in zip(cars.samples, scores.tolist(), strict=True):
         best[sample.class_name] = max(score, best.get(sample.class_name, -np.inf))
     return sorted(best.items(), key=lambda item: -item[1])
+
+
+@pytest.mark.parametrize("index", ["exact", "faiss", "hnsw"])
+def test_scores_are_to_the_last_digit_those_of_the_verifier(index):
+    def unit(n, seed):
+        rows = np.random.default_rng(seed).normal(size=(n, 128)).astype(np.float32)
+        return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+    cohort = Cohort(unit(60, 0))
+    facts = SimpleNamespace(embedding_dim=128, is_metric=True)
+    names = NameIndex(SimpleNamespace(config=facts, cohort=cohort, score_embeddings=cohort.score), index)
+    rows, queries = unit(300, 1), unit(40, 2)
+    names.add(rows, list(range(300)))
+
+    found = names.find(queries, 7)
+
+    for query, best in zip(queries, found, strict=True):
+        assert [score for _, score in best] == [float(cohort.score(query[None], rows[place][None])[0]) for place, _ in best]
 
 
 @pytest.mark.parametrize("index", ["exact", "faiss", "hnsw"])

@@ -1,5 +1,7 @@
 """How near other cars are to a photo: the measure by which the similarity of two photos is told."""
 
+from collections.abc import Callable
+
 import attrs
 import numpy as np
 
@@ -55,16 +57,18 @@ def log_scores(cosines: np.ndarray, scales: np.ndarray, other_scales: np.ndarray
     return np.asarray(np.minimum(cosines - 1, 0) * (scales * other_scales))
 
 
-def gather_cohort(embeddings: np.ndarray, labels: np.ndarray, *, seed: int) -> Cohort:
-    """Take the cars of a training as cohort; of more than `MAX_CARS` as many drawn at random.
+def gather_cohort(labels: np.ndarray, embed: Callable[[np.ndarray], np.ndarray], *, seed: int) -> Cohort:
+    """Take the cars of a training as cohort; of more than `MAX_CARS` as many drawn at random, and no photo of another is embedded.
 
     Args:
-        embeddings: Of its photos, shape `(n_photos, dim)`.
-        labels: Their identities, shape `(n_photos,)`.
+        labels: The identities of its photos, shape `(n_photos,)`.
+        embed: From places among the photos, shape `(k,)`, to their embeddings `(k, dim)`.
         seed: Seed of the draw.
     """
     present = np.unique(labels)
     if len(present) > MAX_CARS:
         present = np.sort(np.random.default_rng(seed).choice(present, MAX_CARS, replace=False))
+    places = np.flatnonzero(np.isin(labels, present))
+    embeddings, labels = embed(places), labels[places]
     means = np.stack([embeddings[labels == identity].mean(axis=0) for identity in present])
     return Cohort((means / np.maximum(np.linalg.norm(means, axis=1, keepdims=True), 1e-12)).astype(np.float32))

@@ -28,9 +28,13 @@ class PlainRows:
         """Score all queries against all rows: `(n_queries, n)`."""
         if self._is_metric:
             return inner_product(queries, rows)
-        return np.stack([self._score_embeddings(np.broadcast_to(query, rows.shape), rows) for query in queries])
+        return np.stack([self.score_one(query, rows) for query in queries])
 
     rank = score
+
+    def score_one(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Score one query against rows to the last digit as the verifier does, whatever the number of rows: `(n,)`."""
+        return self._score_embeddings(np.broadcast_to(query, rows.shape), rows)
 
     def products(self, rows: np.ndarray, *, as_queries: bool = False) -> np.ndarray:
         """Put rows where their product ranks them as the score does."""
@@ -54,6 +58,10 @@ class ScaledRows:
     def score(self, queries: np.ndarray, rows: np.ndarray) -> np.ndarray:
         """Score all queries against all rows: `(n_queries, n)`."""
         return np.asarray(np.exp(self.rank(queries, rows)))
+
+    def score_one(self, query: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Score one query against rows to the last digit as the verifier does, whatever the number of rows: `(n,)`."""
+        return np.asarray(np.exp(log_scores((query[:-1] * rows[:, :-1]).sum(axis=1), query[-1:], rows[:, -1])))
 
     def products(self, rows: np.ndarray, *, as_queries: bool = False) -> np.ndarray:
         """Put rows where the product of a query and a row is the logarithm of the score: `(cosine - 1) / (reach_a reach_b)`."""
@@ -82,7 +90,7 @@ class NameIndex:
                     "that was trained on photos of identities."
                 )
             load_faiss()
-        self.kind, self._verifier = kind, verifier
+        self.kind = kind
         self._dim, cohort = verifier.config.embedding_dim, verifier.cohort
         self._measure = PlainRows(verifier) if cohort is None else ScaledRows(cohort)
         self._exact = ExactIndex(self._dim + (cohort is not None), self._measure.rank)
@@ -130,12 +138,16 @@ class NameIndex:
         Returns:
             For each query places of photos with their scores, best first; of equal scores the photo that was enrolled earlier.
         """
-        chunks = [queries[start : start + _QUERIES] for start in range(0, len(queries), _QUERIES)]
+        asked = self._measure.rows(queries)
+        chunks = [asked[start : start + _QUERIES] for start in range(0, len(asked), _QUERIES)]
         return [self._order(query, places)[:k] for chunk in chunks for query, places in zip(chunk, self._best(chunk, 2 * k), strict=True)]
 
     def nearest(self, queries: np.ndarray, n: int) -> list[np.ndarray]:
         """Find the places of the n photos nearest to each of the embeddings, best first; a graph may miss some."""
-        index, asked = self._choose(), self._measure.rows(queries)
+        return self._nearest(self._measure.rows(queries), n)
+
+    def _nearest(self, asked: np.ndarray, n: int) -> list[np.ndarray]:
+        index = self._choose()
         if isinstance(index, ExactIndex):
             return list(index.search(asked, n)[1])
         found = index.search(self._for_faiss(asked, as_queries=True), max(n, _LEAST_PHOTOS))[1]
@@ -149,14 +161,14 @@ class NameIndex:
         scores = self._measure.rank(query[None], self._exact.rows[places])[0]
         return np.asarray(places[np.lexsort((places, -scores))])
 
-    def _best(self, queries: np.ndarray, k: int) -> list[np.ndarray]:
+    def _best(self, asked: np.ndarray, k: int) -> list[np.ndarray]:
         """Find the best photo of each of k names, asking for more photos until there are so many names among them."""
         n, n_asked = len(self._labels), max(_LEAST_PHOTOS, 4 * k)
         wanted = min(k, len(self._distinct))
-        best: list[np.ndarray] = [np.empty(0, np.int64)] * len(queries)
-        pending = np.arange(len(queries)) if n else np.empty(0, int)
+        best: list[np.ndarray] = [np.empty(0, np.int64)] * len(asked)
+        pending = np.arange(len(asked)) if n else np.empty(0, int)
         while len(pending):
-            for query, places in zip(pending, self.nearest(queries[pending], n_asked), strict=True):
+            for query, places in zip(pending, self._nearest(asked[pending], n_asked), strict=True):
                 first = np.sort(np.unique(self._labels[places], return_index=True)[1])
                 best[query] = places[first[:k]]
             pending = np.array([query for query in pending if len(best[query]) < wanted and n_asked < n], int)
@@ -165,8 +177,7 @@ class NameIndex:
 
     def _order(self, query: np.ndarray, places: np.ndarray) -> list[tuple[int, float]]:
         """Score as the verifier itself does: the last digits of a product depend on the size of its block."""
-        rows = self.embeddings[places]
-        scores = self._verifier.score_embeddings(np.broadcast_to(query, rows.shape), rows)
+        scores = self._measure.score_one(query, self._exact.rows[places])
         order = np.lexsort((places, -scores))
         return [(int(places[i]), float(scores[i])) for i in order]
 

@@ -41,7 +41,9 @@ class EmbedderConfig(BackboneConfig):
         super().__attrs_post_init__()
         if not isinstance(self.embedding_dim, int) or not 1 <= self.embedding_dim <= MAX_DIM:
             raise OptionError(f"embedding_dim must be an integer from 1 to {MAX_DIM}; got {self.embedding_dim!r}.")
-        check_asked(flip_average=self.flip_average, local_scaling=self.local_scaling)
+        for name in ("flip_average", "local_scaling"):
+            if not isinstance(getattr(self, name), bool):
+                raise OptionError(f"{name} must be True or False; got {getattr(self, name)!r}.")
         if self.local_scaling and not self.is_metric:
             raise OptionError("local_scaling is for verifiers that are trained on photos of cars; a pair head learns its own scale.")
         for name, known in (("distance", DISTANCES), ("pooling", POOLINGS), ("head", EMBEDDING_HEADS)):
@@ -62,8 +64,9 @@ class EmbedderConfig(BackboneConfig):
         """Give what is built for pairs, or for metric learning, which averages over mirror images and scales unless told otherwise."""
         if not is_metric:
             return attrs.evolve(self, flip_average=bool(flip_average), local_scaling=bool(local_scaling))
-        changed = attrs.evolve(self, head="metric", distance="cosine", flip_average=flip_average is not False)
-        return attrs.evolve(changed, local_scaling=local_scaling is not False)
+        return attrs.evolve(
+            self, head="metric", distance="cosine", flip_average=flip_average is not False, local_scaling=local_scaling is not False
+        )
 
 
 def check_asked(**asked: bool | None) -> dict[str, bool | None]:

@@ -106,8 +106,12 @@ def fit_identities(
         embedder = _build(fit, config)
         photos, judged = fit.load(train), None if val is None else load_pairs(val, fit.load)
         history = _run_identities(fit, embedder, loss, photos, judged)
-    embeddings = answer(embedder.model, photos.chunks(FEATURE_BATCH)) if config.local_scaling else None
-    cohort = None if embeddings is None else gather_cohort(embeddings, photos.labels, seed=fit.seed)
+
+    def embed(places: np.ndarray) -> np.ndarray:
+        chunks = (places[start : start + FEATURE_BATCH] for start in range(0, len(places), FEATURE_BATCH))
+        return answer(embedder.model, map(photos.read, chunks))
+
+    cohort = gather_cohort(photos.labels, embed, seed=fit.seed) if config.local_scaling else None
     facts = _facts(fit, photos, judged, history, start, n_identities=len(np.unique(photos.labels)))
     return FittedVerifier(config, embedder, loss_name(objective), facts, history, cohort)
 

@@ -41,11 +41,11 @@ def save_verifier(folder: Path, kind: str, saved: SavedVerifier) -> None:
         "training": attrs.asdict(fitted.facts),
         "calibration": evidence,
         "evaluation": attrs.asdict(evaluation) if evaluation else None,
+        "n_cohort": 0 if fitted.cohort is None else len(fitted.cohort.means),
     }
     card = verifier_card(kind, plain, fitted.goal, fitted.facts, evidence, evaluation)
-    cohort = fitted.cohort
-    arrays = {} if cohort is None else {_COHORT: cohort.means}
-    write_bundle(folder, config=config | {"n_cohort": len(arrays.get(_COHORT, ()))}, model=fitted.embedder.whole, card=card, arrays=arrays)
+    arrays = {} if fitted.cohort is None else {_COHORT: fitted.cohort.means}
+    write_bundle(folder, config=config, model=fitted.embedder.whole, card=card, arrays=arrays)
 
 
 def load_verifier(folder: Path, kind: str) -> SavedVerifier:
