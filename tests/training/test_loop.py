@@ -238,3 +238,15 @@ def test_class_weights_have_mean_one_and_balance_classes() -> None:
     assert weights.mean() == pytest.approx(1.0)
     assert [weights[labels == c].sum() for c in range(3)] == pytest.approx([10 / 3] * 3)
     assert class_weights(labels, 4, power=0.0).tolist() == [1.0] * 10
+
+
+def test_batch_normalisation_trains_by_the_fused_kernel_and_is_what_it_was_afterwards() -> None:
+    norm = keras.layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((4, 4, 3)), norm, keras.layers.GlobalAveragePooling2D(), keras.layers.Dense(2)])
+    seen = []
+    callback = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append("call" in vars(norm)))
+
+    train(model, ArrayBatches(np.zeros((32, 4, 4, 3), "float32"), np.arange(32) % 2), n_epochs=1, callbacks=[callback])
+
+    assert seen == [True]
+    assert "call" not in vars(norm)
