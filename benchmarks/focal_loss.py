@@ -18,7 +18,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
-from ingredients import HELD_OUT, folds, vary
+from ingredients import HELD_OUT, folds, of_length, vary
 
 from car_recog import FocalLoss, FolderDataset, ImageDataset, PartClassifier
 from car_recog.evaluation.intervals import bootstrap
@@ -42,7 +42,7 @@ def train_and_judge(data: ImageDataset, fold: np.ndarray, number: int, loss: str
         image_size=(args.image_size, args.image_size),
     )
     start = time.perf_counter()
-    clf.fit(train, recipe=vary(label_smoothing=0.0, photos_seen=args.photos_seen), seed=number, verbose=False)
+    clf.fit(train, recipe=of_length(vary(label_smoothing=0.0), args.photos_seen), seed=number, verbose=False)
     seconds = time.perf_counter() - start
     test = data.subset(np.flatnonzero(is_test))
     answers = clf.predict_proba(test).argmax(axis=1)

@@ -13,6 +13,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import attrs
 import numpy as np
@@ -23,38 +24,56 @@ N_FOLDS = 5
 HELD_OUT = 4
 
 
-def vary(**changes: object) -> Recipe:
-    """Change fields of the recipe or of its phases."""
-    recipe = get_recipe("finetune")
+def vary(**changes: Any) -> Recipe:
+    """Change fields of the recipe, or of all its phases; a function gets what the phase has."""
     own = {name: value for name, value in changes.items() if name in attrs.fields_dict(Recipe)}
-    return attrs.evolve(recipe, **own).with_phases(**{name: value for name, value in changes.items() if name not in own})
+    recipe = attrs.evolve(get_recipe("finetune"), **own)
+    phases = []
+    for phase in recipe.phases:
+        new = {name: change(getattr(phase, name)) if callable(change) else change for name, change in changes.items() if name not in own}
+        phases.append(attrs.evolve(phase, **new))
+    return attrs.evolve(recipe, phases=phases)
 
 
-def augmentation(**changes: float) -> dict[str, float]:
-    return {**get_recipe("finetune").phases[0].augmentation, **changes}
+def augmented(**values: float) -> Recipe:
+    return vary(augmentation=lambda old: {**old, **values})
+
+
+def one_phase() -> Recipe:
+    """The last phase alone, as long as all."""
+    phases = get_recipe("finetune").phases
+    return vary(phases=[attrs.evolve(phases[-1], photos_seen=sum(phase.photos_seen for phase in phases))])
+
+
+def of_length(recipe: Recipe, photos_seen: int | None) -> Recipe:
+    """Make a recipe so long; its phases share the length as they do now. None leaves it."""
+    if photos_seen is None:
+        return recipe
+    total = sum(phase.photos_seen for phase in recipe.phases)
+    phases = [attrs.evolve(phase, photos_seen=round(phase.photos_seen * photos_seen / total), min_epochs=1) for phase in recipe.phases]
+    return attrs.evolve(recipe, phases=phases)
 
 
 VARIANTS = {
     "finetune": vary(),
+    "one_phase": one_phase(),
+    "rate_half": vary(learning_rate=lambda rate: rate / 2),
+    "rate_double": vary(learning_rate=lambda rate: rate * 2),
+    "rate_3e-4_constant": vary(learning_rate=3e-4, schedule="constant"),
+    "frozen_norm": vary(batch_norm="frozen", learning_rate=3e-4),
     "no_head_start": vary(head_start=None),
     "no_smoothing": vary(label_smoothing=0.0),
-    "no_colour": vary(augmentation=augmentation(brightness=0.0, contrast=0.0, saturation=0.0)),
-    "no_crop": vary(augmentation=augmentation(crop_area=1.0)),
-    "no_flip": vary(augmentation=augmentation(flip=0.0)),
-    "erasing": vary(augmentation=augmentation(erasing=0.25)),
-    "mixup": vary(augmentation=augmentation(mixup=0.2)),
-    "erasing_mixup": vary(augmentation=augmentation(erasing=0.25, mixup=0.2)),
-    "smaller_crops": vary(augmentation=augmentation(crop_area=0.25)),
-    "strong": vary(augmentation=augmentation(crop_area=0.35, erasing=0.25, mixup=0.2)),
-    "rate_1e-3": vary(learning_rate=1e-3),
-    "rate_3e-4_constant": vary(learning_rate=3e-4, schedule="constant"),
     "no_decay": vary(weight_decay=0.0),
-    "frozen_norm": vary(batch_norm="frozen", learning_rate=3e-4),
+    "no_flip": augmented(flip=0.0),
+    "no_colour": augmented(brightness=0.0, contrast=0.0, saturation=0.0),
+    "no_crop": augmented(crop_area=1.0),
+    "smaller_crops": augmented(crop_area=0.35),
+    "erasing": augmented(erasing=0.25),
+    "mixup": augmented(mixup=0.2),
+    "strong": augmented(crop_area=0.35, erasing=0.25, mixup=0.2),
     "averaging": vary(averaging=0.995),
     "balanced": vary(class_balance=0.5),
-    "full_size": vary(train_scale=1.0),
-    "small_size": vary(train_scale=0.72),
-    "half_length": vary(photos_seen=get_recipe("finetune").phases[0].photos_seen // 2),
+    "half_length": vary(photos_seen=lambda length: length // 2),
 }
 
 
@@ -73,9 +92,7 @@ def run(args: argparse.Namespace) -> Iterator[dict[str, object]]:
             is_train = ~is_test if args.final else ~is_test & (fold != HELD_OUT)
             clf: CarClassifier = PartClassifier(args.backbone, weights=args.weights, backbone_options={"alpha": 0.25}, resize=args.resize)
             start = time.perf_counter()
-            recipe = VARIANTS[variant]
-            if args.photos_seen:
-                recipe = recipe.with_phases(photos_seen=args.photos_seen)
+            recipe = of_length(VARIANTS[variant], args.photos_seen)
             clf.fit(data.subset(np.flatnonzero(is_train)), recipe=recipe, seed=args.seed, verbose=args.verbose)
             seconds = time.perf_counter() - start
             report = clf.evaluate(data.subset(np.flatnonzero(is_test)))

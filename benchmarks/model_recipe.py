@@ -1,7 +1,7 @@
 """How well the default classifier tells models apart, what its ingredients are worth, and how far its answers can be relied on.
 
     python benchmarks/model_recipe.py photos --weights weights.h5 --seeds 0 1 2 --json models.jsonl
-    python benchmarks/model_recipe.py photos --weights weights.h5 --variants finetune no_crop mixup small_size
+    python benchmarks/model_recipe.py photos --weights weights.h5 --variants finetune no_crop mixup rate_half
     python benchmarks/model_recipe.py photos --weights weights.h5 --unknown-classes 5 --strange other_photos parts
 
 Each seed splits anew: 80 % train, 20 % judge, stratified, near-duplicates on one side. Accuracy and macro F1 are of the 20 %; half of
@@ -9,8 +9,9 @@ those, 10 %, calibrate, and what the calibration is worth is judged on the other
 included; nothing is cached before. Beside the network stands logistic regression on the features of the backbone as it came.
 
 With --unknown-classes so many classes, chosen by the seed, are left out of training; half of their photos, and half of those in the
-folders of --strange, choose the way to tell what is unknown, the other half is judged. With --json rows that stand in the file are not
-made again.
+folders of --strange, choose the way to tell what is unknown, the other half is judged. With --enroll the classes left out are enrolled at
+last, from so many of their photos each, and all classes are judged: what enrolling costs the old ones, and how well the new ones are known
+by their photos that were not enrolled. With --json rows that stand in the file are not made again.
 """
 
 import argparse
@@ -19,7 +20,7 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from ingredients import VARIANTS
+from ingredients import VARIANTS, of_length
 from rounds import Row, add_recipe_flags, remembered, report
 
 from car_recog import CarClassifier, FolderDataset, ImageDataset
@@ -78,7 +79,7 @@ def measure(data: ImageDataset, name: str, seed: int, args: argparse.Namespace) 
     train, val, test = kept.split(*SHARES, seed=seed, near_duplicates="together")
     held_out = ImageDataset([*val.samples, *test.samples], known)
     clf = classifier(args)
-    recipe = VARIANTS[name] if args.photos_seen is None else VARIANTS[name].with_phases(photos_seen=args.photos_seen, min_epochs=1)
+    recipe = of_length(VARIANTS[name], args.photos_seen)
     start = time.perf_counter()
     clf.fit(train, recipe=recipe, seed=seed, verbose=args.verbose)
     seconds = time.perf_counter() - start
@@ -91,7 +92,12 @@ def measure(data: ImageDataset, name: str, seed: int, args: argparse.Namespace) 
     judged = clf.evaluate(test, verbose=False)
     row |= {figure: getattr(judged, figure) for figure in ("ece", "accepted", "accepted_accuracy")}
     row |= {"ece_before": found.ece_before, "temperature": found.temperature, "score": found.score, "intervals": judged.intervals}
-    return row | {"strangers": {what: tell(clf, test, second) for what, (_, second) in sides.items()}}
+    row |= {"strangers": {what: tell(clf, test, second) for what, (_, second) in sides.items()}}
+    if args.enroll:
+        left_out = data.subset(i for i, sample in enumerate(data.samples) if sample.class_name in unknown).with_class_names(sorted(unknown))
+        clf.calibrate(val, coverage=0.9, verbose=False)  # a precision may be out of reach for the class means that answer from now on
+        row["enrolled"] = enrolment(clf, held_out, left_out, args.enroll, seed)
+    return row
 
 
 def tell(clf: CarClassifier, test: ImageDataset, paths: list[str]) -> Row:
@@ -104,6 +110,22 @@ def tell(clf: CarClassifier, test: ImageDataset, paths: list[str]) -> Row:
     return {"n": len(paths), **areas, "accepted": float(np.mean([not answer.rejected for answer in clf.predict(paths)]))}
 
 
+def enrolment(clf: CarClassifier, known: ImageDataset, left_out: ImageDataset, n_photos: int, seed: int) -> Row:
+    """Enrol classes that training never saw, and judge old and new ones together; copies of what was enrolled are not judged."""
+
+    def share_right(photos: ImageDataset) -> float:
+        found = [answer.class_name for answer in clf.predict(photos)]
+        return float(np.mean([name == sample.class_name for name, sample in zip(found, photos.samples, strict=True)]))
+
+    alone = share_right(known)
+    enrolled, judged = left_out.split(0.5, 0.5, seed=seed, near_duplicates="together")
+    for name in left_out.class_names:
+        clf.enroll(name, [str(sample.path) for sample in enrolled.samples if sample.class_name == name][:n_photos])
+    row = {"n_photos": n_photos, "n_known": len(known), "n_new": len(judged), "known_before": alone}
+    row |= {"known_after": share_right(known), "new": share_right(judged)}
+    return row | {"all": (row["known_after"] * len(known) + row["new"] * len(judged)) / (len(known) + len(judged))}
+
+
 def table(rows: list[Row]) -> list[Row]:
     """Flatten the rows for people, and add the mean of each variant."""
     columns = ("logistic", "accuracy", "macro_f1", "ece_before", "ece", "accepted", "accepted_accuracy", "seconds")
@@ -113,14 +135,15 @@ def table(rows: list[Row]) -> list[Row]:
         if len(mine) > 1:
             shown.append({"variant": variant, "seed": "mean", **{name: float(np.mean([row[name] for row in mine])) for name in columns}})
     for row in rows:
-        shown += [{"variant": f"{row['variant']}, {what}", "seed": row["seed"], **found} for what, found in row["strangers"].items()]
+        others = row["strangers"] | ({"enrolled": row["enrolled"]} if "enrolled" in row else {})
+        shown += [{"variant": f"{row['variant']}, {what}", "seed": row["seed"], **found} for what, found in others.items()]
     return shown
 
 
 def run(args: argparse.Namespace) -> list[Row]:
     """Make the rows that are not in the file yet."""
     data = FolderDataset(args.data, args.label_pattern)
-    settings = {name: getattr(args, name) for name in ("backbone", "image_size", "photos_seen", "unknown_classes", "precision")}
+    settings = {name: getattr(args, name) for name in ("backbone", "image_size", "photos_seen", "unknown_classes", "enroll", "precision")}
     keys = [{"variant": name, "seed": seed, "settings": settings} for name in args.variants for seed in args.seeds]
     return [remembered(args.json, key, partial(measure, data, key["variant"], key["seed"], args)) for key in keys]
 
@@ -131,6 +154,7 @@ def main() -> None:
     parser.add_argument("--label-pattern", help="as of FolderDataset")
     add_recipe_flags(parser, VARIANTS)
     parser.add_argument("--unknown-classes", type=int, default=0, metavar="N", help="classes left out of training (0)")
+    parser.add_argument("--enroll", type=int, default=0, metavar="N", help="photos of each class left out that are enrolled at last (0)")
     parser.add_argument("--strange", nargs="+", type=Path, default=[], metavar="FOLDER", help="photos of none of the classes")
     parser.add_argument("--precision", type=float, default=0.9, help="that the accepted answers are calibrated for (0.9)")
     args = parser.parse_args()

@@ -254,7 +254,7 @@ def test_a_classifier_is_judged_with_its_calibration_and_strangers(tmp_path, mon
         Image.fromarray(rng.integers(0, 255, (40, 48, 3)).astype(np.uint8)).save(tmp_path / "photos" / "odd" / f"{number}.jpg")
     (tmp_path / "photos" / "odd").rename(tmp_path / "odd")
     (tmp_path / "odd" / "broken.jpg").write_bytes(b"no photo")
-    small = ("--backbone", "tiny_cnn", "--image-size", 32, "--photos-seen", 60, "--precision", 0.3, "--unknown-classes", 1)
+    small = ("--backbone", "tiny_cnn", "--image-size", 32, "--photos-seen", 60, "--precision", 0.3, "--unknown-classes", 1, "--enroll", 3)
 
     row = run("model_recipe", tmp_path / "photos", *small, "--strange", tmp_path / "odd", monkeypatch=monkeypatch, folder=tmp_path)
 
@@ -262,6 +262,10 @@ def test_a_classifier_is_judged_with_its_calibration_and_strangers(tmp_path, mon
     assert row["logistic"] == 1.0
     assert {what: found["n"] for what, found in row["strangers"].items()} == {"unknown classes": 20, "odd": 2}
     assert 0 <= row["strangers"]["odd"]["max_softmax"] <= 1
+    enrolled = row["enrolled"]
+    assert (enrolled["n_known"], enrolled["n_new"]) == (row["n_test"], 20)
+    n_right = enrolled["known_after"] * enrolled["n_known"] + enrolled["new"] * enrolled["n_new"]
+    assert enrolled["all"] == pytest.approx(n_right / (enrolled["n_known"] + enrolled["n_new"]))
 
 
 def test_mirror_images_make_up_for_photos_that_are_missing(cars, tmp_path):
