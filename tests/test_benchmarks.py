@@ -51,6 +51,20 @@ def test_a_ratio_is_taken_within_a_round():
     assert (fast["side"], fast["batch"], fast["photos/s"], fast["ms"]) == ("fast", 32, 4.0, 2000.0)
 
 
+def test_a_variant_changes_each_phase_by_what_it_has_and_phases_share_a_length():
+    from ingredients import VARIANTS, of_length
+
+    plain, double, one = VARIANTS["finetune"], VARIANTS["rate_double"], VARIANTS["one_phase"]
+
+    assert [phase.learning_rate / old.learning_rate for phase, old in zip(double.phases, plain.phases, strict=True)] == [2.0, 2.0]
+    assert sum(phase.photos_seen for phase in one.phases) == sum(phase.photos_seen for phase in plain.phases)
+    short = of_length(plain, 4_700).phases
+    assert sum(phase.photos_seen for phase in short) == 4_700
+    shares = [phase.photos_seen / old.photos_seen for phase, old in zip(short, plain.phases, strict=True)]
+    assert shares == pytest.approx([shares[0]] * 2, rel=1e-3)
+    assert of_length(plain, None) is plain
+
+
 def test_sides_take_turns_and_the_first_round_does_not_count():
     from rounds import time_rounds
 
