@@ -187,7 +187,7 @@ class RandomColor(BatchLayer):
     def call(self, inputs: Sequence[Any]) -> Any:
         photos, draws = inputs
         brightness, contrast, saturation = (draws[:, i, None, None] for i in range(3))
-        matrix = saturation * _hue_rotation(draws[:, 3]) + (1 - saturation) * GREY[None, :, None] * np.ones((1, 1, 3), "float32")
+        matrix = saturation * _hue_rotation(draws[:, 3]) + (1 - saturation) * ops.convert_to_tensor(np.tile(GREY[None, :, None], 3))
         shape = ops.shape(photos)
         pixels = ops.reshape(photos, (shape[0], -1, 3))
         mean = ops.matmul(ops.mean(pixels, axis=1, keepdims=True), GREY[:, None])
@@ -199,7 +199,7 @@ def _hue_rotation(angle: Any) -> Any:
     """Matrices (batch, 3, 3) for row vectors: to YIQ, turn the colour plane, and back."""
     there, back = _YIQ.T, np.linalg.inv(_YIQ).T
     keep, cosine, sine = (
-        (there @ np.array(plane, "float64") @ back).astype("float32")
+        ops.convert_to_tensor((there @ np.array(plane, "float64") @ back).astype("float32"))
         for plane in (
             [[1, 0, 0], [0, 0, 0], [0, 0, 0]],
             [[0, 0, 0], [0, 1, 0], [0, 0, 1]],
