@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 _DARK, _LIGHT, _ORANGE = "#1b3a6b", "#9ecae1", "#d95f02"
 _MOST_POINTS, _FEW_POINTS = 500, 50
 
+Reliability = tuple[Sequence[ReliabilityBin], float]
+
 
 def draw_coverage(curve: CoverageCurve, kept_for: Mapping[float, Kept | None]) -> "Figure":
     """Draw what is right of the answers that are kept, over how many are kept, with 95 % intervals; and both over the threshold.
@@ -31,8 +33,7 @@ def draw_coverage(curve: CoverageCurve, kept_for: Mapping[float, Kept | None]) -
     coverage, accuracy = curve.coverage[shown], curve.accuracy[shown]
     left.fill_between(coverage, bounds[:, 0], bounds[:, 1], color=_LIGHT, alpha=0.5, linewidth=0)
     left.plot(coverage, accuracy, color=_DARK, marker="." if len(shown) <= _FEW_POINTS else "")
-    left.set_xlabel("share of the photos that are answered")
-    left.set_ylabel("share of these answers that are right")
+    left.set(xlabel="share of the photos that are answered", ylabel="share of these answers that are right")
     thresholds = np.append(curve.thresholds[shown], 0.0)  # below the lowest confidence everything is kept
     for shares, colour, name in ((accuracy, _DARK, "of the answers: right"), (coverage, _ORANGE, "of the photos: answered")):
         right.step(thresholds, np.append(shares, shares[-1]), where="post", color=colour, label=name)
@@ -42,8 +43,7 @@ def draw_coverage(curve: CoverageCurve, kept_for: Mapping[float, Kept | None]) -
         left.plot(kept.coverage, kept.accuracy, marker, color=_ORANGE, label=f"{wanted:g}: probability from {kept.threshold:.3f} on")
         right.axvline(kept.threshold, color="0.6", linestyle=":", linewidth=1)
     for axes in (left, right):
-        axes.set_xlim(0, 1.02)
-        axes.set_ylim(0, 1.02)
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
         axes.grid(alpha=0.3)
     if marked:
         left.legend(loc="lower left", title="accuracy wanted", fontsize=9)
@@ -51,19 +51,10 @@ def draw_coverage(curve: CoverageCurve, kept_for: Mapping[float, Kept | None]) -
     return figure
 
 
-def draw_before_and_after(
-    before: tuple[Sequence[ReliabilityBin], float], after: tuple[Sequence[ReliabilityBin], float]
-) -> "Figure":
-    """Draw accuracy over probability side by side, as it was and with the temperature.
-
-    Args:
-        before: Bins and expected calibration error.
-        after: The same.
-    """
+def draw_before_and_after(before: Reliability, after: Reliability) -> "Figure":
+    """Draw accuracy over probability side by side, as it was and with the temperature; each as bins and calibration error."""
     figure = new_figure(10.5, 5)
     for axes, name, (bins, error) in zip(figure.subplots(1, 2), ("before", "after"), (before, after), strict=True):
         fill_reliability(axes, bins, error, unit="photos")
-        axes.set_xlabel("mean probability of the answers")
-        axes.set_ylabel("share of the answers that are right")
         axes.set_title(f"{name}: {axes.get_title(loc='left')}", fontsize=9, loc="left")
     return figure

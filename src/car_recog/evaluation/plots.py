@@ -20,6 +20,10 @@ MAX_IN_ORDER = 25
 MAX_CLASSES = 120
 DPI = 150
 _MAX_LETTERS = 28
+_RELIABILITY = {
+    "photos": ("mean probability of the answers", "share of the answers that are right"),
+    "pairs": ("mean probability of showing the same car", "share of the pairs that show the same car"),
+}
 _CURVES = {"loss": "loss", "accuracy": "accuracy", "recall_at_1": "recall@1 in the batch", "eer": "equal error rate"}
 
 
@@ -79,14 +83,12 @@ def draw_confusion(confusion: np.ndarray, class_names: Sequence[str]) -> "Figure
     figure = new_figure(side, side)
     axes = figure.subplots()
     axes.pcolormesh(_colours(shares), edgecolors="0.9", linewidth=0.3)
-    axes.set_aspect("equal")
     axes.invert_yaxis()
     size = float(np.clip(0.6 * 72 * 0.8 * side / n, 5, 10))
     names = [shorten(class_names[i]) for i in shown]
     axes.set_xticks(np.arange(n) + 0.5, names, rotation=90, fontsize=size)
     axes.set_yticks(np.arange(n) + 0.5, names, fontsize=size)
-    axes.set_xlabel("answer")
-    axes.set_ylabel("true class")
+    axes.set(xlabel="answer", ylabel="true class", aspect="equal")
     few = f"the {n} of {len(class_names)} classes with the most mistakes; " if n < len(class_names) else ""
     axes.set_title(f"{few}blue: right, red: wrong; numbers: photos", fontsize=9, loc="left")
     for row, column in zip(*np.nonzero(confusion), strict=True):
@@ -155,49 +157,34 @@ def draw_scores(scores: Sequence[tuple[str, float, float, float, int]]) -> "Figu
     axes.plot([row[1] for row in rows], places, "o", color="#d95f02", markersize=9, markerfacecolor="none", label="precision")
     axes.plot([row[2] for row in rows], places, "o", color="#1b3a6b", markersize=4, label="recall")
     axes.set_yticks(places, [f"{shorten(row[0])} ({row[4]})" for row in rows], fontsize=9)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0, 1.02)
+    axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.4, -0.6), ylabel="class (photos)", axisbelow=True)
     axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.set_ylabel("class (photos)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def draw_reliability(
-    bins: Sequence[ReliabilityBin],
-    error: float,
-    *,
-    probability: str = "mean probability of the answers",
-    share: str = "share of the answers that are right",
-    unit: str = "photos",
-) -> "Figure":
+def draw_reliability(bins: Sequence[ReliabilityBin], error: float, *, unit: str = "photos") -> "Figure":
     """Draw accuracy over probability, with the 95 % interval of each bin; on the dashed line probabilities mean what they say.
 
     Args:
         bins: The bins.
         error: The expected calibration error.
-        probability: What the probability is of, for the axis.
-        share: What the accuracy is of, for the other.
-        unit: What lies in the bins.
+        unit: What lies in the bins, `photos` or `pairs`.
     """
     figure = new_figure(5.5, 5)
-    axes = figure.subplots()
-    fill_reliability(axes, bins, error, unit=unit)
-    axes.set_xlabel(probability)
-    axes.set_ylabel(share)
+    fill_reliability(figure.subplots(), bins, error, unit=unit)
     return figure
 
 
 def fill_reliability(axes: Any, bins: Sequence[ReliabilityBin], error: float, *, unit: str) -> None:
-    """Draw into axes what `draw_reliability` draws, but for the names of the axes."""
+    """Draw into axes what `draw_reliability` draws."""
     x, y = [one.confidence for one in bins], [one.accuracy for one in bins]
     bounds = [wilson(round(one.accuracy * one.n_photos), one.n_photos) for one in bins]
     axes.plot([0, 1], [0, 1], "--", color="grey")
     axes.vlines(x, [low for low, _ in bounds], [high for _, high in bounds], color="#9ecae1", linewidth=3)
     axes.plot(x, y, "o-", color="#1b3a6b")
-    axes.set_xlim(0, 1.02)
-    axes.set_ylim(0, 1.02)
+    probability, share = _RELIABILITY[unit]
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel=probability, ylabel=share)
     axes.grid(alpha=0.3)
     counts = sorted({one.n_photos for one in bins})
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
@@ -219,8 +206,7 @@ def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
         for column, label in ((name, "training"), (f"val_{name}", "validation")):
             if column in columns:
                 axes.plot(epochs, columns[column], marker=".", label=label)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(_CURVES[name])
+        axes.set(xlabel="epoch", ylabel=_CURVES[name])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         if axes.lines:

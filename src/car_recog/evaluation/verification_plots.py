@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
     from car_recog.evaluation.verification import VerificationReport
 
-MAX_KINDS = 8
+_FAR = "FAR: share of the impostor pairs that are accepted"
 _GENUINE = "#1b3a6b"
-_ALL = "black"
 _KINDS = ("#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#666666")
 _DET_TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _MAX_POINTS = 20_000
@@ -43,11 +42,8 @@ def draw_roc(report: "VerificationReport") -> "Figure":
         auc = report.by_kind[name].auc if name in report.by_kind else report.auc
         axes.plot(far, 1 - frr, label=f"{shorten(name)} (AUC {auc:.3f})", **style)
     _mark_threshold(axes, report, lambda far, frr: (far, 1 - frr))
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
-    axes.set_aspect("equal")
-    axes.set_xlabel("FAR: share of the impostor pairs that are accepted")
-    axes.set_ylabel("TAR: share of the genuine pairs that are accepted")
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
+    axes.set(xlabel=_FAR, ylabel="TAR: share of the genuine pairs that are accepted")
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right", fontsize=9)
     return figure
@@ -73,11 +69,8 @@ def draw_det(report: "VerificationReport") -> "Figure":
     names = [f"{tick:g}" for tick in _DET_TICKS]
     axes.set_xticks(ticks, names, rotation=90)
     axes.set_yticks(ticks, names)
-    axes.set_xlim(bounds)
-    axes.set_ylim(bounds)
-    axes.set_aspect("equal")
-    axes.set_xlabel("FAR: share of the impostor pairs that are accepted")
-    axes.set_ylabel("FRR: share of the genuine pairs that are rejected")
+    axes.set(xlim=bounds, ylim=bounds, aspect="equal")
+    axes.set(xlabel=_FAR, ylabel="FRR: share of the genuine pairs that are rejected")
     axes.grid(alpha=0.3)
     axes.legend(loc="upper right", fontsize=9)
     return figure
@@ -113,9 +106,7 @@ def draw_threshold(report: "VerificationReport") -> "Figure":
             axes.plot(thresholds[1:], frr[1:], color=_GENUINE, linewidth=2.2, label="FRR: genuine pairs that are rejected")
         axes.plot(thresholds[1:], far[1:], label=f"FAR: {shorten(name)}", **style)
     axes.axvline(_shown_threshold(report), color="black", linestyle="--", linewidth=1, label=_threshold_name(report))
-    axes.set_ylim(-0.01, 1.01)
-    axes.set_xlabel("threshold")
-    axes.set_ylabel("share of the pairs")
+    axes.set(ylim=(-0.01, 1.01), xlabel="threshold", ylabel="share of the pairs")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3, fontsize=9, frameon=False)
     return figure
@@ -123,17 +114,14 @@ def draw_threshold(report: "VerificationReport") -> "Figure":
 
 def draw_pair_reliability(report: "VerificationReport") -> "Figure":
     """Draw the share of genuine pairs over the probability of being genuine."""
-    names = {"probability": "mean probability of showing the same car", "share": "share of the pairs that show the same car"}
-    return draw_reliability(report.reliability, report.ece or 0.0, unit="pairs", **names)
+    return draw_reliability(report.reliability, report.ece or 0.0, unit="pairs")
 
 
 def _groups(report: "VerificationReport") -> list[tuple[str, dict[str, Any], np.ndarray]]:
     """Give name, style of line and pairs of all impostors and of each kind, genuine pairs included."""
-    groups: list[tuple[str, dict[str, Any], np.ndarray]] = []
-    kinds = list(report.by_kind)[:MAX_KINDS]
-    name = "all impostors" if kinds else "impostors"
-    groups.append((name, {"color": _ALL if kinds else _KINDS[0], "linewidth": 2.2}, np.ones(report.n_pairs, bool)))
-    for kind, colour in zip(kinds, _KINDS, strict=False):
+    name, colour = ("all impostors", "black") if report.by_kind else ("impostors", _KINDS[0])
+    groups: list[tuple[str, dict[str, Any], np.ndarray]] = [(name, {"color": colour, "linewidth": 2.2}, np.ones(report.n_pairs, bool))]
+    for kind, colour in zip(report.by_kind, _KINDS, strict=False):  # as many kinds as there are colours
         groups.append((kind, {"color": colour, "linewidth": 1.4}, report.is_genuine | (report.kinds == kind)))
     return groups
 
