@@ -6,6 +6,7 @@ import pytest
 from PIL import Image
 
 from car_recog.evaluation.calibration import ReliabilityBin
+from car_recog.evaluation.classification import ClassScore
 from car_recog.evaluation.plots import draw_confusion, draw_history, draw_reliability, draw_scores, neighbours, save
 
 LONG = "Mercedes-Benz SLS AMG Roadster of the $year"
@@ -73,7 +74,9 @@ def test_classes_that_are_confused_become_neighbours() -> None:
 
 
 def test_scores_are_sorted_worst_first_and_classes_without_photos_are_left_out() -> None:
-    axes = draw_scores([("good", 1.0, 0.9, 0.95, 9), ("none", 0.0, 0.0, 0.0, 0), ("bad", 0.5, 0.3, 0.375, 4)]).axes[0]
+    good, bad = ClassScore(1.0, 0.9, 0.95, 9), ClassScore(0.5, 0.3, 0.375, 4)
+
+    axes = draw_scores({"good": good, "none": ClassScore(0.0, 0.0, 0.0, 0), "bad": bad}).axes[0]
 
     assert [label.get_text() for label in axes.get_yticklabels()] == ["bad (4)", "good (9)"]
     assert [bar.get_width() for bar in axes.patches] == [0.375, 0.95]

@@ -16,6 +16,8 @@ from car_recog.storage import atomic_file
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from car_recog.evaluation.classification import ClassScore
+
 MAX_IN_ORDER = 25
 MAX_CLASSES = 120
 DPI = 150
@@ -142,21 +144,20 @@ def neighbours(shares: np.ndarray) -> np.ndarray:
     return np.array(chain_of[0])
 
 
-def draw_scores(scores: Sequence[tuple[str, float, float, float, int]]) -> "Figure":
+def draw_scores(per_class: "Mapping[str, ClassScore]") -> "Figure":
     """Draw F1 as bars, precision and recall as marks on them, the worst class on top.
 
-    Args:
-        scores: Name, precision, recall, F1 and photos of each class. Classes without photos are left out; of more than 120 the worst
-            are drawn.
+    Classes without photos are left out; of more than 120 the worst are drawn.
     """
-    rows = sorted((row for row in scores if row[4]), key=lambda row: row[3])[:MAX_CLASSES]
+    worst = sorted((name for name, score in per_class.items() if score.support), key=lambda name: per_class[name].f1)[:MAX_CLASSES]
+    rows = [per_class[name] for name in worst]
     figure = new_figure(8, 1.4 + 0.24 * len(rows))
     axes = figure.subplots()
     places = range(len(rows))
-    axes.barh(places, [row[3] for row in rows], color="#9ecae1", label="F1")
-    axes.plot([row[1] for row in rows], places, "o", color="#d95f02", markersize=9, markerfacecolor="none", label="precision")
-    axes.plot([row[2] for row in rows], places, "o", color="#1b3a6b", markersize=4, label="recall")
-    axes.set_yticks(places, [f"{shorten(row[0])} ({row[4]})" for row in rows], fontsize=9)
+    axes.barh(places, [row.f1 for row in rows], color="#9ecae1", label="F1")
+    axes.plot([row.precision for row in rows], places, "o", color="#d95f02", markersize=9, markerfacecolor="none", label="precision")
+    axes.plot([row.recall for row in rows], places, "o", color="#1b3a6b", markersize=4, label="recall")
+    axes.set_yticks(places, [f"{shorten(name)} ({per_class[name].support})" for name in worst], fontsize=9)
     axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.4, -0.6), ylabel="class (photos)", axisbelow=True)
     axes.grid(axis="x", alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3, frameon=False)

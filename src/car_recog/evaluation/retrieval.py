@@ -1,6 +1,5 @@
 """How well cars are found among many: ranks, mean average precision, and what becomes of cars that are not there."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,8 +10,9 @@ import numpy as np
 from car_recog.errors import DataError
 from car_recog.evaluation import retrieval_plots
 from car_recog.evaluation.intervals import Interval, draw_weights
-from car_recog.evaluation.page import markdown_table
+from car_recog.evaluation.page import figures, markdown_table
 from car_recog.evaluation.plots import save
+from car_recog.evaluation.report import ASIDE, Report
 from car_recog.storage import write_text
 
 if TYPE_CHECKING:
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 RANKS = (1, 5, 10)
 MAX_RANK = 50
 _BLOCK = 2**24
-_ARRAY: dict[str, Any] = {"eq": False, "repr": False, "metadata": {"in_json": False}}
+_ARRAY: dict[str, Any] = {"eq": False, "repr": False, "metadata": ASIDE}
 
 
 @attrs.frozen(kw_only=True)
-class RetrievalReport:
+class RetrievalReport(Report):
     """Figures of searching a gallery, as fractions in [0, 1].
 
     Args:
@@ -63,17 +63,9 @@ class RetrievalReport:
     ranks: np.ndarray = attrs.field(**_ARRAY)
     average_precisions: np.ndarray = attrs.field(**_ARRAY)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return attrs.asdict(self, filter=lambda field, _: field.metadata.get("in_json", True))
-
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Give the report as JSON text, and write it to a file where one is named."""
-        return write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False), path)
-
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Give the report as Markdown text, and write it to a file where one is named."""
-        rows = [(name, value, "{:.3f} to {:.3f}".format(*self.intervals[key])) for name, key, value in self.headline()]
+        rows = figures(self.headline(), self.intervals)
         counts = (
             f"{self.n_queries:,} queries of enrolled cars and {self.n_strangers:,} of others, "
             f"among {self.n_photos:,} photos of {self.n_names:,} names"
@@ -91,13 +83,13 @@ class RetrievalReport:
 
     def headline(self) -> list[tuple[str, str, float]]:
         """Give the figures that are known: name for people, key in `intervals`, value."""
-        figures = [
+        known = [
             *((f"rank-{rank}", f"rank_{rank}", value) for rank, value in self.rank.items()),
             ("mean average precision", "mean_average_precision", self.mean_average_precision),
             ("found: first and above the threshold", "found", self.found),
             ("false alarms: strangers above the threshold", "false_alarms", self.false_alarms),
         ]
-        return [(name, key, value) for name, key, value in figures if value is not None]
+        return [(name, key, value) for name, key, value in known if value is not None]
 
 
 def retrieval_report(

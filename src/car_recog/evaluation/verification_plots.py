@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from car_recog.evaluation.operating_points import point_at, roc
-from car_recog.evaluation.plots import draw_reliability, new_figure, shorten
+from car_recog.evaluation.plots import new_figure, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,17 +21,6 @@ _MAX_POINTS = 20_000
 _N_BINS = 50
 
 Curve = tuple[str, dict[str, Any], np.ndarray, np.ndarray, np.ndarray]
-
-
-def draw_all(report: "VerificationReport") -> dict[str, "Figure"]:
-    """Draw what there is to draw, by name."""
-    figures = {
-        "scores": draw_pair_scores(report),
-        "roc": draw_roc(report),
-        "det": draw_det(report),
-        "threshold": draw_threshold(report),
-    }
-    return figures | ({"calibration": draw_pair_reliability(report)} if report.reliability else {})
 
 
 def draw_roc(report: "VerificationReport") -> "Figure":
@@ -110,11 +99,6 @@ def draw_threshold(report: "VerificationReport") -> "Figure":
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3, fontsize=9, frameon=False)
     return figure
-
-
-def draw_pair_reliability(report: "VerificationReport") -> "Figure":
-    """Draw the share of genuine pairs over the probability of being genuine."""
-    return draw_reliability(report.reliability, report.ece or 0.0, unit="pairs")
 
 
 def _groups(report: "VerificationReport") -> list[tuple[str, dict[str, Any], np.ndarray]]:
