@@ -8,10 +8,9 @@ import attrs
 import numpy as np
 
 from car_recog.errors import DataError
-from car_recog.evaluation import retrieval_plots
-from car_recog.evaluation.intervals import Interval, draw_weights
+from car_recog.evaluation.intervals import Interval, draw_weights, sum_units
 from car_recog.evaluation.page import figures, markdown_table
-from car_recog.evaluation.plots import save
+from car_recog.evaluation.plots import new_figure, save
 from car_recog.evaluation.report import ASIDE, Report
 from car_recog.storage import write_text
 
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
 RANKS = (1, 5, 10)
 MAX_RANK = 50
 _BLOCK = 2**24
+_COLOUR = "#1b3a6b"
 _ARRAY: dict[str, Any] = {"eq": False, "repr": False, "metadata": ASIDE}
 
 
@@ -78,8 +78,21 @@ class RetrievalReport(Report):
         return [save(self.draw_cmc(), Path(folder) / "cmc.png")]
 
     def draw_cmc(self) -> "Figure":
-        """Draw the share of the queries whose name is among the first so many. Needs the extra `plots`."""
-        return retrieval_plots.draw_cmc(self)
+        """Draw the share of the queries whose name is among the first so many, with its 95 % interval. Needs the extra `plots`."""
+        figure = new_figure(7, 4.6)
+        axes = figure.subplots()
+        names = np.arange(1, len(self.cmc) + 1)
+        axes.fill_between(names, *self.bands, color=_COLOUR, alpha=0.18, linewidth=0, label="95 % interval")
+        axes.plot(names, self.cmc, "o-", color=_COLOUR, markersize=4, label=f"{self.n_queries:,} queries of enrolled cars")
+        axes.plot(names, names / self.n_names, ":", color="grey", label=f"chance among {self.n_names:,} names")
+        for rank, share in self.rank.items():
+            axes.annotate(f"{share:.3f}", (rank, share), xytext=(0, -14), textcoords="offset points", ha="left", fontsize=9)
+        axes.set(xlim=(0.5, len(names) + 0.5), ylim=(-0.01, 1.02))
+        axes.set(xlabel="names that are looked at, best first", ylabel="share of the queries whose name is among them")
+        axes.locator_params(axis="x", integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right", fontsize=9)
+        return figure
 
     def headline(self) -> list[tuple[str, str, float]]:
         """Give the figures that are known: name for people, key in `intervals`, value."""
@@ -196,9 +209,7 @@ def _average_precision(mates: np.ndarray, ascending: np.ndarray) -> float:
 
 def _means(values: np.ndarray, units: np.ndarray) -> tuple[list[float], list[Interval]]:
     """Give the mean of each column, shape `(n, k)`, and its 95 % interval from draws of whole units."""
-    _, place = np.unique(units, return_inverse=True)
-    summed = np.zeros((place.max() + 1, values.shape[1] + 1))
-    np.add.at(summed, place, np.concatenate([values, np.ones((len(values), 1))], axis=1))
+    summed = sum_units(np.concatenate([values, np.ones((len(values), 1))], axis=1), units)
     draws = np.concatenate([times @ summed for times in draw_weights(len(summed))])
     low, high = np.quantile(draws[:, :-1] / draws[:, -1:], [0.025, 0.975], axis=0).tolist()
     return values.mean(axis=0, dtype=np.float64).tolist(), list(zip(low, high, strict=True))
