@@ -21,6 +21,17 @@ class Page(HTMLParser):
         if self.tags and self.tags[-1][0] != "style":
             self.text += data
 
+    def check_inert(self) -> None:
+        """Nothing is fetched and nothing runs."""
+        assert {tag for tag, _ in self.tags}.isdisjoint({"script", "link", "iframe", "object", "base"})
+        for tag, attributes in self.tags:
+            assert not any(name.startswith("on") for name in attributes), tag
+            assert attributes.get("href", "#").startswith("#")
+            assert attributes.get("src", "data:image/").startswith("data:image/")
+            assert "url(" not in (attributes.get("style") or "")
+        policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+        assert ("meta", policy) in [(tag, attributes.get("content")) for tag, attributes in self.tags]
+
     def images(self) -> list[dict[str, str | None]]:
         return [attributes for tag, attributes in self.tags if tag == "img"]
 

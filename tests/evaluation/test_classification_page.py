@@ -58,15 +58,7 @@ def test_everything_stands_in_the_page_as_plain_text(read_page) -> None:
 
 
 def test_nothing_is_fetched_and_nothing_runs(read_page) -> None:
-    page = read_page(report_of([0, 1, 0]).to_html())
-
-    assert {tag for tag, _ in page.tags}.isdisjoint({"script", "link", "iframe", "object", "base"})
-    for tag, attributes in page.tags:
-        assert not any(name.startswith("on") for name in attributes), tag
-        assert attributes.get("href", "#").startswith("#")
-        assert attributes.get("src", "data:image/").startswith("data:image/")
-        assert "url(" not in (attributes.get("style") or "")
-    assert ("meta", "default-src 'none'; img-src data:; style-src 'unsafe-inline'") in [(t, a.get("content")) for t, a in page.tags]
+    read_page(report_of([0, 1, 0]).to_html()).check_inert()
 
 
 def test_every_picture_can_be_read_and_is_described(read_page) -> None:
