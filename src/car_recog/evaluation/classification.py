@@ -203,11 +203,9 @@ def classification_report(
     ks = [k for k in TOP_K if k < n_classes or k == 1]
     confusion = np.zeros((n_classes, n_classes), int)
     np.add.at(confusion, (labels, answers), 1)
-    precision, recall, f1 = _scores(confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1))
     support = confusion.sum(axis=1)
-    scores = [
-        ClassScore(float(p), float(r), float(f), int(s)) for p, r, f, s in zip(precision, recall, f1, support, strict=True)
-    ]
+    precision, recall, f1 = _scores(confusion.diagonal(), confusion.sum(axis=0), support)
+    scores = [ClassScore(float(p), float(r), float(f), int(s)) for p, r, f, s in zip(precision, recall, f1, support, strict=True)]
     units = number_groups(groups)
     is_right, sure = answers == labels, probabilities.max(axis=1)
     ece, ece_interval, bins = calibration_error(sure, is_right, units=units)

@@ -53,6 +53,7 @@ def _sections(report: "ClassificationReport") -> dict[str, str]:
     skipped = [f"{source}: {message}" for source, message in report.skipped.items()]
     scores = [(name, p, r, f1, Bar(f1), n, *_trained_on(background, name)) for name, p, r, f1, n in _scores(report)]
     columns = ("class", "precision", "recall", "F1", "", "photos", *(("training photos",) if background else ()))
+    photos = f"<p>From {escape(background.photos_from)}, as the network sees them.</p>" if background else ""
     return {
         "How good it is": _headline(report),
         "What it confuses": _confused(report),
@@ -61,7 +62,7 @@ def _sections(report: "ClassificationReport") -> dict[str, str]:
         "How far its probabilities can be believed": _calibration(report),
         "What leaving out unsure answers is worth": _coverage(report),
         "Its worst mistakes": _mistakes(report),
-        "Photos and their classes": _photos(background) if background else "",
+        "Photos and their classes": photos + sheet(background.photos, "sheet") if background else "",
         "How it came to be": history(background.facts, background.history) if background else "",
         "Photos that could not be decoded": bullets(skipped),
     }
@@ -131,7 +132,7 @@ def _coverage(report: "ClassificationReport") -> str:
         "probability on answers fewer photos, and is right more often. The thresholds below reach the accuracy wanted with one mistake "
         f"more than was seen, since they were chosen on these very photos.{short}</p>"
         + table(*_kept(report))
-        + '<p>The shaded band is a 95 % interval. Dotted lines are the thresholds of the table.</p>'
+        + "<p>The shaded band is a 95 % interval. Dotted lines are the thresholds of the table.</p>"
         + drawn
     )
 
@@ -142,13 +143,8 @@ def _mistakes(report: "ClassificationReport") -> str:
     n_wrong = report.n_photos - int(report.confusion.diagonal().sum())
     return (
         f"<p>The {len(report.worst)} of {n_wrong} wrong answers that it was most certain of, each with the probabilities of "
-        "answer and true class. Some may be wrong labels.</p>"
-        + sheet([mistake.tile() for mistake in report.worst], "sheet wrong")
+        "answer and true class. Some may be wrong labels.</p>" + sheet([mistake.tile() for mistake in report.worst], "sheet wrong")
     )
-
-
-def _photos(background: Background) -> str:
-    return f"<p>From {escape(background.photos_from)}, as the network sees them.</p>" + sheet(background.photos, "sheet")
 
 
 def _kept(report: "ClassificationReport") -> tuple[list[str], list[list[object]]]:

@@ -22,9 +22,7 @@ Reliability = tuple[Sequence[ReliabilityBin], float]
 def draw_coverage(curve: CoverageCurve, kept_for: Mapping[float, Kept | None]) -> "Figure":
     """Draw what is right of the answers that are kept, over how many are kept, with 95 % intervals; and both over the threshold.
 
-    Args:
-        curve: See `rejection.coverage_curve`.
-        kept_for: Points to mark, by the accuracy wanted.
+    `kept_for` are points to mark, by the accuracy wanted.
     """
     figure = new_figure(10, 4.2)
     left, right = figure.subplots(1, 2)

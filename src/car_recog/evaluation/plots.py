@@ -72,11 +72,7 @@ def draw_confusion(confusion: np.ndarray, class_names: Sequence[str]) -> "Figure
     """Draw a confusion matrix: blue is right, red is wrong, darker a larger share of the true class; numbers are photos.
 
     More than 25 classes are put in an order in which those that are taken for each other are neighbours, and only mistakes bear
-    numbers. Of more than 120 classes those with the most mistakes are drawn.
-
-    Args:
-        confusion: Counts, shape `(n_classes, n_classes)`, true classes in rows.
-        class_names: Names of the classes.
+    numbers. Of more than 120 classes those with the most mistakes are drawn. `confusion` are counts, true classes in rows.
     """
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     shown = _shown_classes(confusion, shares)
@@ -167,10 +163,7 @@ def draw_scores(per_class: "Mapping[str, ClassScore]") -> "Figure":
 def draw_reliability(bins: Sequence[ReliabilityBin], error: float, *, unit: str = "photos") -> "Figure":
     """Draw accuracy over probability, with the 95 % interval of each bin; on the dashed line probabilities mean what they say.
 
-    Args:
-        bins: The bins.
-        error: The expected calibration error.
-        unit: What lies in the bins, `photos` or `pairs`.
+    Bins and error are those of `calibration_error`; `unit` is what lies in the bins, `photos` or `pairs`.
     """
     figure = new_figure(5.5, 5)
     fill_reliability(figure.subplots(), bins, error, unit=unit)
@@ -193,11 +186,7 @@ def fill_reliability(axes: Any, bins: Sequence[ReliabilityBin], error: float, *,
 
 
 def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
-    """Draw what is known of loss, accuracy, recall and equal error rate over the epochs of all phases.
-
-    Args:
-        columns: Columns by name as `History.history` gives them.
-    """
+    """Draw what is known of loss, accuracy, recall and equal error rate, as `History.history` gives it, over the epochs of all phases."""
     figure = new_figure(10, 4)
     from matplotlib.ticker import MaxNLocator
 
@@ -223,9 +212,7 @@ def _mark_phases(axes: Any, phases: Sequence[str], epochs: Sequence[int]) -> Non
         if start:
             axes.axvline(epochs[start] - 0.5, color="grey", linestyle=":")
         place = (epochs[start] - 0.4, 0.98)
-        axes.annotate(
-            shorten(phases[start]), place, xycoords=("data", "axes fraction"), fontsize=8, rotation=90, va="top", color="0.3"
-        )
+        axes.annotate(shorten(phases[start]), place, xycoords=("data", "axes fraction"), fontsize=8, rotation=90, va="top", color="0.3")
 
 
 def shorten(name: str) -> str:

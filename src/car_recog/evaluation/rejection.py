@@ -102,11 +102,6 @@ def threshold_for_precision(confidence: np.ndarray, is_right: np.ndarray, precis
     exceed `1 - precision`. So 0.9 takes nine right answers without a mistake, 0.99 takes 99. New photos then reach the precision in the
     mean over many such choices, not in each.
 
-    Args:
-        confidence: See `coverage_curve`.
-        is_right: See there.
-        precision: Share of the kept answers that shall be right.
-
     Raises:
         OptionError: The precision does not lie between 0 and 1.
         DataError: No threshold reaches it on these photos, or see `coverage_curve`.

@@ -217,9 +217,7 @@ def verification_report(
         reliability=bins,
         intervals=_of_kind(spans, ""),
         by_kind={kind: _against(kind, np.sum(kind_of == kind), values, spans) for kind in figures.rankings if kind},
-        worst=worst_pairs(
-            scores, is_genuine, threshold=where, probabilities=probabilities, kinds=kind_of, sources=sources, read=read
-        ),
+        worst=worst_pairs(scores, is_genuine, threshold=where, probabilities=probabilities, kinds=kind_of, sources=sources, read=read),
         notes=(),
         skipped=dict(skipped or {}),
         scores=scores,
@@ -231,20 +229,12 @@ def verification_report(
     return attrs.evolve(report, notes=verification_page.notes(report))
 
 
-def _check(
-    n: int,
-    *,
-    identities: np.ndarray,
-    threshold: float | None,
-    probabilities: np.ndarray | None,
-    kinds: Sequence[str] | None,
-    sources: Sequence[tuple[str, str]] | None,
-) -> None:
+def _check(n: int, *, identities: np.ndarray, threshold: float | None, probabilities: np.ndarray | None, **named: Any) -> None:
     if identities.shape != (n, 2) or identities.dtype.kind not in "iu":
         raise DataError(f"Expected the identities of {n} pairs, integers of shape ({n}, 2); got {identities.dtype} {identities.shape}.")
     if threshold is not None and np.isnan(threshold):
         raise DataError("Expected a number or None as threshold; got NaN.")
-    for name, values in (("probabilities", probabilities), ("kinds", kinds), ("sources", sources)):
+    for name, values in {"probabilities": probabilities, **named}.items():
         if values is not None and len(values) != n:
             raise DataError(f"Expected {name} of {n} pairs, one for each score; got {len(values)}.")
     if probabilities is not None and not ((probabilities >= 0) & (probabilities <= 1)).all():

@@ -136,8 +136,7 @@ def _by_kind(report: "VerificationReport") -> str:
     return (
         "<p>Some impostors are harder than others. A verifier that is good against any impostor may see the colour of a car and little "
         "else: the rows tell. Each row sets the same pairs of one car against one kind of impostor; EER is the equal error rate, "
-        "FAR that of the stored threshold. A dash: too few impostor pairs.</p>"
-        + table(*_kinds(report))
+        "FAR that of the stored threshold. A dash: too few impostor pairs.</p>" + table(*_kinds(report))
     )
 
 

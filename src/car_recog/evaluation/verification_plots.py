@@ -1,5 +1,6 @@
 """Pictures of a verifier's results. Needs the extra `plots`."""
 
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,6 @@ if TYPE_CHECKING:
 
     from car_recog.evaluation.verification import VerificationReport
 
-_FAR = "FAR: share of the impostor pairs that are accepted"
 _GENUINE = "#1b3a6b"
 _KINDS = ("#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#666666")
 _DET_TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
@@ -25,15 +25,8 @@ Curve = tuple[str, dict[str, Any], np.ndarray, np.ndarray, np.ndarray]
 
 def draw_roc(report: "VerificationReport") -> "Figure":
     """Draw TAR over FAR, against each kind of impostor, with the stored threshold as a ring."""
-    figure = new_figure(6, 5.6)
-    axes = figure.subplots()
-    for name, style, _, far, frr in _curves(report):
-        auc = report.by_kind[name].auc if name in report.by_kind else report.auc
-        axes.plot(far, 1 - frr, label=f"{shorten(name)} (AUC {auc:.3f})", **style)
-    _mark_threshold(axes, report, lambda far, frr: (far, 1 - frr))
-    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), aspect="equal")
-    axes.set(xlabel=_FAR, ylabel="TAR: share of the genuine pairs that are accepted")
-    axes.grid(alpha=0.3)
+    figure, axes = _draw_rates(report, "auc", lambda far, frr: (far, 1 - frr))
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), ylabel="TAR: share of the genuine pairs that are accepted")
     axes.legend(loc="lower right", fontsize=9)
     return figure
 
@@ -43,26 +36,34 @@ def draw_det(report: "VerificationReport") -> "Figure":
 
     Source: Martin et al. 1997, The DET curve in assessment of detection task performance, Eurospeech.
     """
-    figure = new_figure(6, 5.6)
-    axes = figure.subplots()
     deviate = np.vectorize(NormalDist().inv_cdf, otypes=[float])
     low = 0.5 * min(_DET_TICKS[0], 1 / report.n_pairs)
-    for name, style, _, far, frr in _curves(report):
-        eer = report.by_kind[name].eer if name in report.by_kind else report.eer
-        x, y = (deviate(np.clip(rate, low, 1 - low)) for rate in (far, frr))
-        axes.plot(x, y, label=f"{shorten(name)} (EER {eer:.3f})", **style)
-    _mark_threshold(axes, report, lambda far, frr: tuple(deviate(np.clip([far, frr], low, 1 - low))))
+    figure, axes = _draw_rates(report, "eer", lambda far, frr: deviate(np.clip([far, frr], low, 1 - low)))
     ticks = deviate(_DET_TICKS)
     bounds = deviate([max(0.7 * _DET_TICKS[0], 1.4 * low), 0.85])
     axes.plot(bounds, bounds, ":", color="grey", linewidth=1)
     names = [f"{tick:g}" for tick in _DET_TICKS]
     axes.set_xticks(ticks, names, rotation=90)
     axes.set_yticks(ticks, names)
-    axes.set(xlim=bounds, ylim=bounds, aspect="equal")
-    axes.set(xlabel=_FAR, ylabel="FRR: share of the genuine pairs that are rejected")
-    axes.grid(alpha=0.3)
+    axes.set(xlim=bounds, ylim=bounds, ylabel="FRR: share of the genuine pairs that are rejected")
     axes.legend(loc="upper right", fontsize=9)
     return figure
+
+
+def _draw_rates(report: "VerificationReport", name_of_figure: str, place: Callable[[Any, Any], Any]) -> tuple["Figure", Any]:
+    """Draw what `place` makes of FAR and FRR, against each kind of impostor, with the stored threshold as a ring."""
+    figure = new_figure(6, 5.6)
+    axes = figure.subplots()
+    for name, style, _, far, frr in _curves(report):
+        value = getattr(report.by_kind.get(name, report), name_of_figure)
+        axes.plot(*place(far, frr), label=f"{shorten(name)} ({name_of_figure.upper()} {value:.3f})", **style)
+    if report.threshold is not None:
+        point = point_at(report.scores, report.is_genuine, report.threshold)
+        ring: dict[str, Any] = {"color": "black", "markersize": 9, "markerfacecolor": "none", "clip_on": False}
+        axes.plot(*place(point.far, point.frr), "o", label="stored threshold", **ring)
+    axes.set(aspect="equal", xlabel="FAR: share of the impostor pairs that are accepted")
+    axes.grid(alpha=0.3)
+    return figure, axes
 
 
 def draw_pair_scores(report: "VerificationReport") -> "Figure":
@@ -129,10 +130,3 @@ def _shown_threshold(report: "VerificationReport") -> float:
 
 def _threshold_name(report: "VerificationReport") -> str:
     return "threshold of the equal error rate" if report.threshold is None else "stored threshold"
-
-
-def _mark_threshold(axes: Any, report: "VerificationReport", place: Any) -> None:
-    if report.threshold is not None:
-        point = point_at(report.scores, report.is_genuine, report.threshold)
-        x, y = place(point.far, point.frr)
-        axes.plot([x], [y], "o", color="black", markersize=9, markerfacecolor="none", label="stored threshold", clip_on=False)
