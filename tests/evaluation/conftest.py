@@ -1,8 +1,11 @@
 """Reads the pages that reports make."""
 
+from base64 import b64decode
 from html.parser import HTMLParser
+from io import BytesIO
 
 import pytest
+from PIL import Image
 
 
 class Page(HTMLParser):
@@ -32,8 +35,16 @@ class Page(HTMLParser):
         policy = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
         assert ("meta", policy) in [(tag, attributes.get("content")) for tag, attributes in self.tags]
 
-    def images(self) -> list[dict[str, str | None]]:
-        return [attributes for tag, attributes in self.tags if tag == "img"]
+    def read_pictures(self) -> int:
+        """Every picture can be read and is described; gives their number."""
+        pictures = [attributes for tag, attributes in self.tags if tag == "img"]
+        for attributes in pictures:
+            kind, _, data = attributes["src"].partition(";base64,")
+            with Image.open(BytesIO(b64decode(data))) as picture:
+                assert f"data:image/{picture.format.lower()}" == kind
+                assert min(picture.size) >= 20
+            assert attributes["alt"]
+        return len(pictures)
 
 
 @pytest.fixture(scope="session")

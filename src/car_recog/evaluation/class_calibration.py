@@ -9,12 +9,11 @@ import numpy as np
 
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.calibration import ReliabilityBin, calibration_error
-from car_recog.evaluation.coverage_plots import draw_before_and_after
 from car_recog.evaluation.hierarchy import check_levels, walk
 from car_recog.evaluation.intervals import Interval, draw_weights, number_groups, percentiles, share_interval
 from car_recog.evaluation.operating_points import area, rank
 from car_recog.evaluation.outliers import SCORES, auroc, known_first, outlier_scores
-from car_recog.evaluation.plots import save
+from car_recog.evaluation.plots import draw_before_and_after, save
 from car_recog.evaluation.rejection import coverage_curve, threshold_for_coverage, threshold_for_precision
 from car_recog.evaluation.temperature import check_logits, fit_temperature, softmax
 

@@ -9,9 +9,8 @@ import numpy as np
 from car_recog.errors import DataError
 from car_recog.evaluation.calibration import ReliabilityBin, calibration_error
 from car_recog.evaluation.classification_page import to_html, to_markdown
-from car_recog.evaluation.coverage_plots import draw_coverage
 from car_recog.evaluation.intervals import Interval, bootstrap, number_groups, share_interval
-from car_recog.evaluation.plots import draw_confusion, draw_history, draw_reliability, draw_scores, save
+from car_recog.evaluation.plots import draw_confusion, draw_coverage, draw_history, draw_reliability, draw_scores, save
 from car_recog.evaluation.rejection import CoverageCurve, Kept, kept_figures
 from car_recog.evaluation.report import ASIDE, Background, Report
 from car_recog.evaluation.sheets import Tile, save_sheet, shrink

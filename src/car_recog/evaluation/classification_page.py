@@ -3,9 +3,8 @@
 from html import escape
 from typing import TYPE_CHECKING
 
-from car_recog.evaluation.coverage_plots import draw_coverage
 from car_recog.evaluation.page import Bar, Estimate, bullets, cards, figures, history, markdown_table, of_100, page, picture, sheet, table
-from car_recog.evaluation.plots import MAX_IN_ORDER, draw_confusion, draw_reliability
+from car_recog.evaluation.plots import MAX_IN_ORDER, draw_confusion, draw_coverage, draw_reliability
 from car_recog.evaluation.report import Background
 
 if TYPE_CHECKING:

@@ -11,6 +11,7 @@ from PIL import ImageFont
 from car_recog.errors import OptionError
 from car_recog.evaluation.calibration import ReliabilityBin
 from car_recog.evaluation.intervals import wilson
+from car_recog.evaluation.rejection import CoverageCurve, Kept
 from car_recog.storage import atomic_file
 
 if TYPE_CHECKING:
@@ -22,11 +23,15 @@ MAX_IN_ORDER = 25
 MAX_CLASSES = 120
 DPI = 150
 _MAX_LETTERS = 28
+_DARK, _LIGHT, _ORANGE = "#1b3a6b", "#9ecae1", "#d95f02"
+_MOST_POINTS, _FEW_POINTS = 500, 50
 _RELIABILITY = {
     "photos": ("mean probability of the answers", "share of the answers that are right"),
     "pairs": ("mean probability of showing the same car", "share of the pairs that show the same car"),
 }
 _CURVES = {"loss": "loss", "accuracy": "accuracy", "recall_at_1": "recall@1 in the batch", "eer": "equal error rate"}
+
+Reliability = tuple[Sequence[ReliabilityBin], float]
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -150,9 +155,9 @@ def draw_scores(per_class: "Mapping[str, ClassScore]") -> "Figure":
     figure = new_figure(8, 1.4 + 0.24 * len(rows))
     axes = figure.subplots()
     places = range(len(rows))
-    axes.barh(places, [row.f1 for row in rows], color="#9ecae1", label="F1")
-    axes.plot([row.precision for row in rows], places, "o", color="#d95f02", markersize=9, markerfacecolor="none", label="precision")
-    axes.plot([row.recall for row in rows], places, "o", color="#1b3a6b", markersize=4, label="recall")
+    axes.barh(places, [row.f1 for row in rows], color=_LIGHT, label="F1")
+    axes.plot([row.precision for row in rows], places, "o", color=_ORANGE, markersize=9, markerfacecolor="none", label="precision")
+    axes.plot([row.recall for row in rows], places, "o", color=_DARK, markersize=4, label="recall")
     axes.set_yticks(places, [f"{shorten(name)} ({per_class[name].support})" for name in worst], fontsize=9)
     axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.4, -0.6), ylabel="class (photos)", axisbelow=True)
     axes.grid(axis="x", alpha=0.3)
@@ -175,14 +180,53 @@ def fill_reliability(axes: Any, bins: Sequence[ReliabilityBin], error: float, *,
     x, y = [one.confidence for one in bins], [one.accuracy for one in bins]
     bounds = [wilson(round(one.accuracy * one.n_photos), one.n_photos) for one in bins]
     axes.plot([0, 1], [0, 1], "--", color="grey")
-    axes.vlines(x, [low for low, _ in bounds], [high for _, high in bounds], color="#9ecae1", linewidth=3)
-    axes.plot(x, y, "o-", color="#1b3a6b")
+    axes.vlines(x, [low for low, _ in bounds], [high for _, high in bounds], color=_LIGHT, linewidth=3)
+    axes.plot(x, y, "o-", color=_DARK)
     probability, share = _RELIABILITY[unit]
     axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel=probability, ylabel=share)
     axes.grid(alpha=0.3)
     counts = sorted({one.n_photos for one in bins})
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     axes.set_title(f"calibration error {error:.3f}; {each} {unit} a point", fontsize=9, loc="left")
+
+
+def draw_before_and_after(before: Reliability, after: Reliability) -> "Figure":
+    """Draw accuracy over probability side by side, as it was and with the temperature; each as bins and calibration error."""
+    figure = new_figure(10.5, 5)
+    for axes, name, (bins, error) in zip(figure.subplots(1, 2), ("before", "after"), (before, after), strict=True):
+        fill_reliability(axes, bins, error, unit="photos")
+        axes.set_title(f"{name}: {axes.get_title(loc='left')}", fontsize=9, loc="left")
+    return figure
+
+
+def draw_coverage(curve: CoverageCurve, kept_for: Mapping[float, Kept | None]) -> "Figure":
+    """Draw what is right of the answers that are kept, over how many are kept, with 95 % intervals; and both over the threshold.
+
+    `kept_for` are points to mark, by the accuracy wanted.
+    """
+    figure = new_figure(10, 4.2)
+    left, right = figure.subplots(1, 2)
+    shown = np.unique(np.linspace(0, len(curve.thresholds) - 1, _MOST_POINTS).round().astype(int))
+    bounds = np.array([wilson(int(curve.n_right[i]), int(curve.n_kept[i])) for i in shown])
+    coverage, accuracy = curve.coverage[shown], curve.accuracy[shown]
+    left.fill_between(coverage, bounds[:, 0], bounds[:, 1], color=_LIGHT, alpha=0.5, linewidth=0)
+    left.plot(coverage, accuracy, color=_DARK, marker="." if len(shown) <= _FEW_POINTS else "")
+    left.set(xlabel="share of the photos that are answered", ylabel="share of these answers that are right")
+    thresholds = np.append(curve.thresholds[shown], 0.0)  # below the lowest confidence everything is kept
+    for shares, colour, name in ((accuracy, _DARK, "of the answers: right"), (coverage, _ORANGE, "of the photos: answered")):
+        right.step(thresholds, np.append(shares, shares[-1]), where="post", color=colour, label=name)
+    right.set_xlabel("threshold of the probability")
+    marked = [(wanted, kept) for wanted, kept in kept_for.items() if kept]
+    for (wanted, kept), marker in zip(marked, "osD", strict=False):
+        left.plot(kept.coverage, kept.accuracy, marker, color=_ORANGE, label=f"{wanted:g}: probability from {kept.threshold:.3f} on")
+        right.axvline(kept.threshold, color="0.6", linestyle=":", linewidth=1)
+    for axes in (left, right):
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+        axes.grid(alpha=0.3)
+    if marked:
+        left.legend(loc="lower left", title="accuracy wanted", fontsize=9)
+    right.legend(loc="lower left", fontsize=9)
+    return figure
 
 
 def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":

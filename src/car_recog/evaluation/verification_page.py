@@ -1,6 +1,5 @@
 """A report on pairs as text for people: Markdown, and one HTML page that holds all its pictures."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from car_recog.evaluation.operating_points import equal_error_rate, point_at, point_at_far
@@ -205,17 +204,16 @@ def _counts(report: "VerificationReport") -> str:
 def _kinds(report: "VerificationReport") -> tuple[list[str], list[list[object]]]:
     """Give columns and rows of the table of kinds; a figure that is known of no kind has no column."""
     columns = {"eer": "EER", "auc": "AUC", "far": "FAR"} | {tar_key(far): f"TAR at FAR {far}" for far in FARS}
-    kinds = report.by_kind
-    values = {kind: {"eer": one.eer, "auc": one.auc, "far": one.far} | _tars(one.tar_at_far) for kind, one in kinds.items()}
+    values: dict[str, dict[str, float | None]] = {}
+    for kind, one in report.by_kind.items():
+        tars = {tar_key(far): tar for far, tar in one.tar_at_far.items()}
+        values[kind] = {"eer": one.eer, "auc": one.auc, "far": one.far} | tars
     known = [name for name in columns if any(figures[name] is not None for figures in values.values())]
     rows: list[list[object]] = [
-        [kind, one.n_impostor, *(Estimate(values[kind][name], one.intervals.get(name)) for name in known)] for kind, one in kinds.items()
+        [kind, one.n_impostor, *(Estimate(values[kind][name], one.intervals.get(name)) for name in known)]
+        for kind, one in report.by_kind.items()
     ]
     return ["kind of impostor", "pairs", *(columns[name] for name in known)], rows
-
-
-def _tars(tar_at_far: Mapping[float, float | None]) -> dict[str, float | None]:
-    return {tar_key(far): tar for far, tar in tar_at_far.items()}
 
 
 def _thresholds(report: "VerificationReport") -> list[tuple[str, float, float, float]]:
