@@ -29,10 +29,7 @@ def wilson(n_right: int, n: int) -> Interval:
 def share_interval(is_counted: np.ndarray, *, among: np.ndarray | None = None, units: np.ndarray | None = None) -> Interval:
     """Give the 95 % interval of a share of photos: Wilson's, or that of draws where photos are not independent.
 
-    Args:
-        is_counted: Shape `(n,)`.
-        among: The photos it is a share of, bool of shape `(n,)`; None takes all.
-        units: See `bootstrap`.
+    `among` are the photos it is a share of, bool of shape `(n,)`; None takes all. For `units` see `bootstrap`.
     """
     among = np.ones(len(is_counted), bool) if among is None else among
     if units is None:
