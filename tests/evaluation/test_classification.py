@@ -105,9 +105,7 @@ def test_what_is_kept_is_told_for_wanted_accuracies_and_for_the_own_verdict() ->
     sure = np.array([0.99] * 19 + [0.8, 0.7])
     labels = np.array([0] * 19 + [1, 0])
 
-    report = classification_report(
-        np.stack([sure, 1 - sure], axis=1), labels, class_names=["a", "b"], is_accepted=np.arange(21) >= 18
-    )
+    report = classification_report(np.stack([sure, 1 - sure], axis=1), labels, class_names=["a", "b"], is_accepted=np.arange(21) >= 18)
 
     assert report.kept_for == {0.9: Kept(0.7, 1.0, 20 / 21), 0.95: Kept(0.99, 19 / 21, 1.0), 0.99: None}
     assert report.intervals["coverage_at_0.95"] == wilson(19, 21)

@@ -6,7 +6,18 @@ import pytest
 from PIL import Image
 
 from car_recog.evaluation.calibration import ReliabilityBin
-from car_recog.evaluation.plots import draw_confusion, draw_history, draw_reliability, draw_scores, neighbours, save
+from car_recog.evaluation.classification import ClassScore
+from car_recog.evaluation.plots import (
+    draw_before_and_after,
+    draw_confusion,
+    draw_coverage,
+    draw_history,
+    draw_reliability,
+    draw_scores,
+    neighbours,
+    save,
+)
+from car_recog.evaluation.rejection import coverage_curve
 
 LONG = "Mercedes-Benz SLS AMG Roadster of the $year"
 
@@ -73,7 +84,9 @@ def test_classes_that_are_confused_become_neighbours() -> None:
 
 
 def test_scores_are_sorted_worst_first_and_classes_without_photos_are_left_out() -> None:
-    axes = draw_scores([("good", 1.0, 0.9, 0.95, 9), ("none", 0.0, 0.0, 0.0, 0), ("bad", 0.5, 0.3, 0.375, 4)]).axes[0]
+    good, bad = ClassScore(1.0, 0.9, 0.95, 9), ClassScore(0.5, 0.3, 0.375, 4)
+
+    axes = draw_scores({"good": good, "none": ClassScore(0.0, 0.0, 0.0, 0), "bad": bad}).axes[0]
 
     assert [label.get_text() for label in axes.get_yticklabels()] == ["bad (4)", "good (9)"]
     assert [bar.get_width() for bar in axes.patches] == [0.375, 0.95]
@@ -101,3 +114,28 @@ def test_curves_of_all_phases_are_drawn_and_the_phases_named(tmp_path: Path) -> 
         assert picture.size == (1500, 600)
         assert np.asarray(picture).std() > 10
     assert [one.name for one in tmp_path.iterdir()] == ["history.png"]
+
+
+def test_accuracy_is_drawn_over_coverage_and_both_over_the_threshold() -> None:
+    curve = coverage_curve(np.array([0.9, 0.8, 0.8, 0.6]), np.array([True, True, True, False]))
+
+    left, right = draw_coverage(curve, {0.7: curve.kept_for(0.7), 0.9: None}).axes
+
+    assert left.lines[0].get_xydata().tolist() == [[0.25, 1.0], [0.75, 1.0], [1.0, 0.75]]
+    assert [text.get_text() for text in left.get_legend().get_texts()] == ["0.7: probability from 0.800 on"]
+    assert left.lines[1].get_xydata().tolist() == [[0.75, 1.0]]
+    coverage = right.lines[1].get_xydata().tolist()
+    assert coverage == [[0.9, 0.25], [0.8, 0.75], [0.6, 1.0], [0.0, 1.0]]
+    assert right.lines[1].get_drawstyle() == "steps-post"
+
+
+def test_before_and_after_stand_side_by_side() -> None:
+    before, after = (([ReliabilityBin(x, 0.5, 10)], error) for x, error in ((0.9, 0.4), (0.6, 0.1)))
+
+    figure = draw_before_and_after(before, after)
+
+    assert [axes.get_title(loc="left").split(";")[0] for axes in figure.axes] == [
+        "before: calibration error 0.400",
+        "after: calibration error 0.100",
+    ]
+    assert [axes.lines[1].get_xydata().tolist() for axes in figure.axes] == [[[0.9, 0.5]], [[0.6, 0.5]]]

@@ -46,9 +46,7 @@ def test_few_photos_without_a_change_prove_little() -> None:
 
 
 def test_it_is_told_as_json_and_as_a_table(tmp_path) -> None:
-    report = shortcut_report(
-        np.array([1, 0]), {"grey": np.array([0, 0]), "cut": np.full(2, np.nan)}, skipped={"a.jpg": "broken"}
-    )
+    report = shortcut_report(np.array([1, 0]), {"grey": np.array([0, 0]), "cut": np.full(2, np.nan)}, skipped={"a.jpg": "broken"})
 
     told = json.loads(report.to_json(tmp_path / "report.json"))
     table = report.to_markdown(tmp_path / "report.md").splitlines()

@@ -9,19 +9,17 @@ import numpy as np
 
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.calibration import ReliabilityBin, calibration_error
-from car_recog.evaluation.coverage_plots import draw_before_and_after
 from car_recog.evaluation.hierarchy import check_levels, walk
 from car_recog.evaluation.intervals import Interval, draw_weights, number_groups, percentiles, share_interval
 from car_recog.evaluation.operating_points import area, rank
 from car_recog.evaluation.outliers import SCORES, auroc, known_first, outlier_scores
-from car_recog.evaluation.plots import save
+from car_recog.evaluation.plots import draw_before_and_after, save
 from car_recog.evaluation.rejection import coverage_curve, threshold_for_coverage, threshold_for_precision
 from car_recog.evaluation.temperature import check_logits, fit_temperature, softmax
 
 PRECISION = 0.9
 NEVER_SURE = 2.0
-_COUNTS = ("n_photos", "n_unknown")
-_PLAIN = ("temperature", "threshold", "accepted", "accepted_accuracy", "ece_before", "ece_after", *_COUNTS)
+_PLAIN = ("temperature", "threshold", "accepted", "accepted_accuracy", "ece_before", "ece_after", "n_photos", "n_unknown")
 
 
 def _bins(values: Sequence[Any]) -> tuple[ReliabilityBin, ...]:
@@ -135,7 +133,7 @@ def calibrate_classes(
     known = outlier_scores(scaled, similarities)
     strange = None if unknown is None else _scores_of_unknown(unknown, temperature, checked.shape[1])
     areas = {} if strange is None else {name: auroc(known[name], strange[name]) for name in SCORES}
-    able = [name for name in areas if coverage is not None or coverage_curve(known[name], is_right).place_of(aim) is not None]
+    able = [name for name in areas if coverage is not None or coverage_curve(known[name], is_right).kept_for(aim)]
     score = max(able or areas, key=areas.__getitem__, default=SCORES[0])
     trust = known[score]
     threshold = threshold_for_precision(trust, is_right, aim) if coverage is None else threshold_for_coverage(trust, coverage)
@@ -187,18 +185,14 @@ def _level_thresholds(probabilities: np.ndarray, labels: np.ndarray, levels: lis
         return ()
     choices, sure = walk(probabilities, levels)
     is_right = np.logical_and.accumulate(choices == np.array(levels, int)[:, labels].T, axis=1)
-    thresholds = [NEVER_SURE] * len(levels)
-    for level in range(len(levels)):
-        curve = coverage_curve(sure[:, level], is_right[:, level])
-        if (place := curve.place_of(precision)) is not None:
-            thresholds[level] = float(curve.thresholds[place])
-    return tuple(thresholds)
+    kept = [coverage_curve(*level).kept_for(precision) for level in zip(sure.T, is_right.T, strict=True)]
+    return tuple(one.threshold if one else NEVER_SURE for one in kept)
 
 
 def _auroc_interval(known: np.ndarray, unknown: np.ndarray, units: np.ndarray | None) -> Interval:
     """Draw known photos, or their groups, and unknown ones."""
     ranking = rank(*known_first(known, unknown))
-    place = np.arange(len(known)) if units is None else np.unique(units, return_inverse=True)[1]
+    place = np.arange(len(known)) if units is None else units
     draws = zip(draw_weights(int(place.max()) + 1, seed=0), draw_weights(len(unknown), seed=1), strict=True)
     weightings = (np.concatenate([of_known[:, place], of_unknown], axis=1) for of_known, of_unknown in draws)
     return percentiles(np.concatenate([area(*ranking.accepted(weights)) for weights in weightings]))

@@ -1,26 +1,23 @@
 """How well photos are told apart by class."""
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
 
 from car_recog.errors import DataError
 from car_recog.evaluation.calibration import ReliabilityBin, calibration_error
-from car_recog.evaluation.coverage_plots import draw_coverage
+from car_recog.evaluation.classification_page import to_html, to_markdown
 from car_recog.evaluation.intervals import Interval, bootstrap, number_groups, share_interval
-from car_recog.evaluation.plots import draw_confusion, draw_history, draw_reliability, draw_scores, save
+from car_recog.evaluation.plots import draw_confusion, draw_coverage, draw_history, draw_reliability, draw_scores, save
 from car_recog.evaluation.rejection import CoverageCurve, Kept, kept_figures
-from car_recog.evaluation.report import Background, to_html, to_markdown
+from car_recog.evaluation.report import ASIDE, Background, Report
 from car_recog.evaluation.sheets import Tile, save_sheet, shrink
 from car_recog.storage import write_text
 
 TOP_K = (1, 3, 5)
 N_WORST = 24
-_NOT_IN_JSON = ("thumbnail", "background", "coverage_curve")
 
 
 @attrs.frozen
@@ -58,7 +55,7 @@ class Mistake:
     class_name: str
     probability: float
     true_probability: float
-    thumbnail: np.ndarray | None = attrs.field(default=None, eq=False, repr=False)
+    thumbnail: np.ndarray | None = attrs.field(default=None, eq=False, repr=False, metadata=ASIDE)
 
     def tile(self) -> Tile:
         """The mistake on a sheet."""
@@ -67,7 +64,7 @@ class Mistake:
 
 
 @attrs.frozen(kw_only=True)
-class ClassificationReport:
+class ClassificationReport(Report):
     """What `evaluate` of a classifier returns. All shares are fractions in [0, 1].
 
     Args:
@@ -99,14 +96,14 @@ class ClassificationReport:
     confusion: np.ndarray = attrs.field(eq=attrs.cmp_using(eq=np.array_equal), repr=False)
     ece: float
     reliability: tuple[ReliabilityBin, ...]
-    coverage_curve: CoverageCurve = attrs.field(repr=False)
+    coverage_curve: CoverageCurve = attrs.field(repr=False, metadata=ASIDE)
     kept_for: dict[float, Kept | None]
     accepted: float | None = None
     accepted_accuracy: float | None = None
     worst: tuple[Mistake, ...]
     intervals: dict[str, Interval]
     skipped: Mapping[str, str] = attrs.field(factory=dict)
-    background: Background | None = attrs.field(default=None, eq=False, repr=False)
+    background: Background | None = attrs.field(default=None, eq=False, repr=False, metadata=ASIDE)
 
     @property
     def class_names(self) -> tuple[str, ...]:
@@ -120,18 +117,6 @@ class ClassificationReport:
         pairs = [(i, j, int(wrong[i, j])) for i, j in zip(*np.unravel_index(places, wrong.shape), strict=True) if wrong[i, j]]
         names = self.class_names
         return [(names[i], names[j], count, count / self.per_class[names[i]].support) for i, j, count in pairs]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return attrs.asdict(
-            self,
-            filter=lambda field, _: field.name not in _NOT_IN_JSON,
-            value_serializer=lambda _, __, value: value.tolist() if isinstance(value, np.ndarray) else value,
-        )
-
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Give the report as JSON text, and write it to a file where one is named."""
-        return write_text(json.dumps(self.to_dict(), indent=1), path)
 
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Give the report as Markdown text, and write it to a file where one is named."""
@@ -153,7 +138,7 @@ class ClassificationReport:
         folder, background = Path(folder), self.background
         figures = {
             "confusion": draw_confusion(self.confusion, self.class_names),
-            "per_class": draw_scores([(name, s.precision, s.recall, s.f1, s.support) for name, s in self.per_class.items()]),
+            "per_class": draw_scores(self.per_class),
             "calibration": draw_reliability(self.reliability, self.ece),
             "coverage": draw_coverage(self.coverage_curve, self.kept_for),
         }
@@ -217,11 +202,9 @@ def classification_report(
     ks = [k for k in TOP_K if k < n_classes or k == 1]
     confusion = np.zeros((n_classes, n_classes), int)
     np.add.at(confusion, (labels, answers), 1)
-    precision, recall, f1 = _scores(confusion.diagonal(), confusion.sum(axis=0), confusion.sum(axis=1))
     support = confusion.sum(axis=1)
-    scores = [
-        ClassScore(float(p), float(r), float(f), int(s)) for p, r, f, s in zip(precision, recall, f1, support, strict=True)
-    ]
+    precision, recall, f1 = _scores(confusion.diagonal(), confusion.sum(axis=0), support)
+    scores = [ClassScore(float(p), float(r), float(f), int(s)) for p, r, f, s in zip(precision, recall, f1, support, strict=True)]
     units = number_groups(groups)
     is_right, sure = answers == labels, probabilities.max(axis=1)
     ece, ece_interval, bins = calibration_error(sure, is_right, units=units)

@@ -161,12 +161,7 @@ def best_of(contenders: Sequence[Contender]) -> Contender:
 
 
 def compare_neighbours(contenders: Sequence[Contender], *, groups: Sequence[object] | None = None) -> tuple[Step, ...]:
-    """Compare each classifier with the one before it, on the same photos in the same order.
-
-    Args:
-        contenders: The classifiers.
-        groups: Key of the photos that are not independent of each other, one per photo; None stands alone.
-    """
+    """Compare each classifier with the one before it, on the same photos in the same order; for `groups` see `number_groups`."""
     units = number_groups(groups)
     steps = []
     for first, second in pairwise(contenders):
@@ -188,9 +183,7 @@ def compare_neighbours(contenders: Sequence[Contender], *, groups: Sequence[obje
 def log_loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
     """Give the mean of minus the logarithm of the true class's probability; 0 is best, and always guessing gives log(n_classes).
 
-    Args:
-        probabilities: Shape `(n, n_classes)`.
-        labels: True class ids, shape `(n,)`.
+    Probabilities are of shape `(n, n_classes)`, labels are class ids `(n,)`.
 
     Example:
         >>> round(log_loss(np.array([[0.5, 0.5], [0.25, 0.75]]), np.array([0, 1])), 4)

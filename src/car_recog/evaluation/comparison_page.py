@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING
 
 from car_recog.evaluation.comparison_plots import draw_curves, draw_results
 from car_recog.evaluation.page import Estimate, bullets, markdown_table, of_100, page, picture, sheet, table
-from car_recog.evaluation.plots import to_png
 
 if TYPE_CHECKING:
     from car_recog.evaluation.classifier_comparison import ClassifierComparison, Step
@@ -57,9 +56,7 @@ def _sections(comparison: "ClassifierComparison") -> dict[str, str]:
 def _headline(comparison: "ClassifierComparison") -> str:
     best = comparison.winner
     spread = "{} and {}".format(*map(of_100, best.report.intervals["accuracy"]))
-    drawn = picture(
-        to_png(draw_results(comparison.contenders)), "Accuracy with interval, and log loss, of each classifier.", min_width="40rem"
-    )
+    drawn = picture(draw_results(comparison.contenders), "Accuracy with interval, and log loss, of each classifier.", min_width="40rem")
     return (
         f"<p><b>The best is {escape(best.name)}: of 100 photos it names about {of_100(best.report.accuracy)} rightly, with 95 % confidence "
         f"between {spread}.</b> {_choice(comparison)}</p>{table(*results(comparison))}"
@@ -121,7 +118,7 @@ def _worded(step: "Step") -> str:
 def _curves(comparison: "ClassifierComparison") -> str:
     if not any(one.history for one in comparison.contenders):
         return ""
-    drawn = picture(to_png(draw_curves(comparison.contenders)), "Accuracy and loss of each over the epochs.", min_width="40rem")
+    drawn = picture(draw_curves(comparison.contenders), "Accuracy and loss of each over the epochs.", min_width="40rem")
     return (
         "<p>Where the dotted line climbs on and the solid one does not, the photos of the training are learned by heart. The loss in "
         f"training is of augmented photos and may hold penalties, so it may lie above that of the validation.</p>{drawn}"

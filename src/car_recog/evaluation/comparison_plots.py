@@ -24,13 +24,10 @@ def draw_results(contenders: "Sequence[Contender]") -> "Figure":
             axes.plot(value, place, "o", color=colour)
             axes.annotate(f"{value:.3f}", (value, place), (0, 6), textcoords="offset points", ha="center", fontsize=8)
     left.set_yticks(places, [shorten(one.name) for one in contenders])
-    left.set_ylim(len(contenders) - 0.4, -0.7)
-    left.set_xlabel("accuracy, with its 95 % interval")
-    right.set_xlabel("log loss; lower is better")
-    right.set_xlim(left=0)
-    for axes in (left, right):
-        axes.grid(axis="x", alpha=0.3)
-        axes.set_axisbelow(True)
+    left.set(ylim=(len(contenders) - 0.4, -0.7), xlabel="accuracy, with its 95 % interval", axisbelow=True)
+    right.set(xlim=(0, None), xlabel="log loss; lower is better", axisbelow=True)
+    left.grid(axis="x", alpha=0.3)
+    right.grid(axis="x", alpha=0.3)
     return figure
 
 
@@ -46,8 +43,7 @@ def draw_curves(contenders: "Sequence[Contender]") -> "Figure":
             for column, style in ((f"val_{name}", ".-"), (name, ":")):
                 if column in one.history:
                     axes.plot(one.history["epoch"], one.history[column], style, color=_colour(place), markersize=4)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(name)
+        axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
     colours: list[Any] = [Line2D([], [], color=_colour(i), label=shorten(one.name)) for i, one in enumerate(contenders) if one.history]

@@ -29,10 +29,7 @@ def wilson(n_right: int, n: int) -> Interval:
 def share_interval(is_counted: np.ndarray, *, among: np.ndarray | None = None, units: np.ndarray | None = None) -> Interval:
     """Give the 95 % interval of a share of photos: Wilson's, or that of draws where photos are not independent.
 
-    Args:
-        is_counted: Shape `(n,)`.
-        among: The photos it is a share of, bool of shape `(n,)`; None takes all.
-        units: See `bootstrap`.
+    `among` are the photos it is a share of, bool of shape `(n,)`; None takes all. For `units` see `bootstrap`.
     """
     among = np.ones(len(is_counted), bool) if among is None else among
     if units is None:
@@ -48,7 +45,6 @@ def bootstrap(
     *,
     units: np.ndarray | None = None,
     weights: Iterable[np.ndarray] | None = None,
-    seed: int = 0,
 ) -> Interval:
     """Give the 95 % percentile interval of a statistic of column sums.
 
@@ -57,7 +53,6 @@ def bootstrap(
         statistic: From sums of shape `(resamples, k)` to values of shape `(resamples,)`; may be NaN where it is not defined.
         units: What is drawn as a whole, one integer per photo, for photos that are not independent. None draws photos.
         weights: Draws made elsewhere instead, such as `pair_bootstrap.pair_weights`: how often each row counts, in chunks of resamples.
-        seed: Seed of the draws.
 
     Source: Efron and Tibshirani 1993, chapter 13.
 
@@ -67,11 +62,8 @@ def bootstrap(
         True
     """
     if units is not None:
-        _, place = np.unique(units, return_inverse=True)
-        summed = np.zeros((place.max() + 1, values.shape[1]))
-        np.add.at(summed, place, values)
-        values = summed
-    chunks = draw_weights(len(values), seed=seed) if weights is None else weights
+        values = sum_units(values, units)
+    chunks = draw_weights(len(values)) if weights is None else weights
     draws = [statistic(times[times.any(axis=1)] @ values) for times in chunks]  # pairs of cars may all have no weight
     return percentiles(np.concatenate(draws))
 
@@ -80,6 +72,14 @@ def mean_interval(values: np.ndarray, *, units: np.ndarray | None = None) -> Int
     """Give the 95 % percentile interval of the mean of values `(n,)`, such as gains photo by photo; for `units` see `bootstrap`."""
     columns = np.stack([values, np.ones(len(values))], axis=1)
     return bootstrap(columns, lambda sums: sums[:, 0] / sums[:, 1], units=units)
+
+
+def sum_units(values: np.ndarray, units: np.ndarray) -> np.ndarray:
+    """Sum rows `(n, k)` that belong to one unit; gives `(n_units, k)`."""
+    _, place = np.unique(units, return_inverse=True)
+    summed = np.zeros((place.max() + 1, values.shape[1]))
+    np.add.at(summed, place, values)
+    return summed
 
 
 def draw_weights(n: int, *, seed: int = 0) -> Iterator[np.ndarray]:
@@ -104,6 +104,6 @@ def number_groups(groups: Sequence[object] | None) -> np.ndarray | None:
     """
     if groups is None or all(group is None for group in groups):
         return None
-    keys = [("alone", str(i)) if group is None else ("group", str(group)) for i, group in enumerate(groups)]
+    keys = [i if group is None else str(group) for i, group in enumerate(groups)]
     number = {key: i for i, key in enumerate(dict.fromkeys(keys))}
     return np.array([number[key] for key in keys])

@@ -6,11 +6,9 @@ import numpy as np
 
 
 def mcnemar(n_only_first: int, n_only_second: int) -> float:
-    """Give the probability that two equally good judges differ by so much or more: McNemar's exact test.
+    """Give the probability that two equally good judges differ by so much or more, from the cases that one alone judges rightly.
 
-    Args:
-        n_only_first: Cases that the first alone judges rightly.
-        n_only_second: Cases that the second alone judges rightly.
+    It is McNemar's exact test.
 
     Source: McNemar 1947, Psychometrika 12.
 
@@ -24,11 +22,7 @@ def mcnemar(n_only_first: int, n_only_second: int) -> float:
 
 
 def count_alone(first: np.ndarray, second: np.ndarray) -> tuple[int, int]:
-    """Count the cases that one judge alone judges rightly.
-
-    Args:
-        first: Whether the first is right, case by case, shape `(n,)`.
-        second: Whether the second is.
+    """Count the cases that one judge alone judges rightly, from whether each is right, case by case, shape `(n,)`.
 
     Example:
         >>> count_alone(np.array([True, True, False]), np.array([True, False, False]))

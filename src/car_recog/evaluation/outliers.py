@@ -46,10 +46,6 @@ def outlier_scores(logits: np.ndarray, similarities: np.ndarray) -> dict[str, np
 def auroc(known: np.ndarray, unknown: np.ndarray) -> float:
     """Tell how often a photo of what is known scores higher than one of what is not; a tie counts half, 0.5 is chance.
 
-    Args:
-        known: Scores, shape `(n_known,)`.
-        unknown: Scores, shape `(n_unknown,)`.
-
     Raises:
         DataError: One kind of photo is missing, or a score is not finite.
 

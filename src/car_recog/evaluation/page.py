@@ -4,13 +4,16 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import attrs
 
 from car_recog.evaluation.intervals import Interval
 from car_recog.evaluation.plots import draw_history, to_png
 from car_recog.evaluation.sheets import Tile, to_jpeg
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 
 def page(title: str, subtitle: str, sections: Mapping[str, str]) -> str:
@@ -49,7 +52,7 @@ def history(facts: Mapping[str, Sequence[str]], columns: Mapping[str, Sequence[A
     told = "".join(f"<h3>{escape(heading)}</h3>{bullets(sentences)}" for heading, sentences in facts.items())
     if not columns:
         return told
-    curves = picture(to_png(draw_history(columns)), "Loss and accuracy over the epochs of training.", min_width="40rem")
+    curves = picture(draw_history(columns), "Loss and accuracy over the epochs of training.", min_width="40rem")
     return f"{told}<h3>Curves of the training</h3>{curves}"
 
 
@@ -63,17 +66,27 @@ class Estimate:
     def __str__(self) -> str:
         if self.value is None:
             return "-"
-        return f"{self.value:.3f}" + (" ({:.3f} to {:.3f})".format(*self.interval) if self.interval else "")
+        return f"{self.value:.3f}" + (f" ({span(self.interval)})" if self.interval else "")
+
+
+def span(interval: Interval) -> str:
+    """Word an interval."""
+    return "{:.3f} to {:.3f}".format(*interval)
+
+
+def figures(headline: Iterable[tuple[str, str, float]], intervals: Mapping[str, Interval]) -> list[tuple[str, float, str]]:
+    """Give name, value and interval of the figures of a `headline`."""
+    return [(name, value, span(intervals[key])) for name, key, value in headline]
 
 
 class Bar(float):
     """A share that a page draws as a bar."""
 
 
-def cards(figures: Iterable[tuple[str, float, str]]) -> str:
+def cards(shown: Iterable[tuple[str, float, str]]) -> str:
     """Show figures large, each with a small line under it."""
-    shown = "".join(f'<div>{name}<b>{value:.3f}</b><span class="soft">{line}</span></div>' for name, value, line in figures)
-    return f'<div class="cards">{shown}</div>'
+    each = "".join(f'<div>{name}<b>{value:.3f}</b><span class="soft">{line}</span></div>' for name, value, line in shown)
+    return f'<div class="cards">{each}</div>'
 
 
 def of_100(share: float) -> str:
@@ -103,7 +116,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
     def cell(value: object) -> str:
         if isinstance(value, Estimate) and value.value is not None and value.interval:
-            return '<td>{:.3f}<br><span class="soft">{:.3f} to {:.3f}</span></td>'.format(value.value, *value.interval)
+            return f'<td>{value.value:.3f}<br><span class="soft">{span(value.interval)}</span></td>'
         if isinstance(value, Bar):
             return f'<td class="bar"><i style="width:{100 * value:.1f}%"></i></td>'
         return f"<td{' class=words' if isinstance(value, str) else ''}>{escape(_cell(value))}</td>"
@@ -123,17 +136,17 @@ def bullets(sentences: Iterable[str]) -> str:
 
 def sheet(tiles: Iterable[Tile], kind: str) -> str:
     """Show photos with their lines; `kind` names classes of the style."""
-    figures = [
+    shown = [
         f"<figure>{_image(to_jpeg(tile.photo), 'jpeg', ', '.join(tile.lines)) if tile.photo is not None else ''}"
         f"<figcaption>{''.join(f'<span>{escape(line)}</span>' for line in tile.lines)}</figcaption></figure>"
         for tile in tiles
     ]
-    return f'<div class="{kind}">' + "\n".join(figures) + "</div>"
+    return f'<div class="{kind}">' + "\n".join(shown) + "</div>"
 
 
-def picture(png: bytes, description: str, *, min_width: str) -> str:
+def picture(figure: "Figure", description: str, *, min_width: str) -> str:
     """Show a drawing at the width of the page."""
-    return f'<div class="wide">{_image(png, "png", description, f"min-width:{min_width}")}</div>'
+    return f'<div class="wide">{_image(to_png(figure), "png", description, f"min-width:{min_width}")}</div>'
 
 
 def _image(content: bytes, kind: str, description: str, style: str = "") -> str:

@@ -52,8 +52,7 @@ class PairFigures:
     def at(self, weights: np.ndarray) -> dict[Key, np.ndarray]:
         """Give each figure by kind of impostor and name, shape `(weightings,)`; NaN where one kind of pair has no weight.
 
-        Args:
-            weights: Whole numbers, shape `(weightings, n_pairs)`.
+        Weights are whole numbers, shape `(weightings, n_pairs)`.
         """
         figures: dict[Key, np.ndarray] = {}
         with np.errstate(invalid="ignore"):

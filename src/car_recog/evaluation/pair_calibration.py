@@ -130,12 +130,13 @@ def calibrate_pairs(
     if not np.isfinite(point.threshold):
         raise DataError("Only rejecting every pair meets the target: impostors score as high as genuine pairs. Train longer.")
     platt = fit_platt(scores, is_genuine)
+    drawn = pair_figures(scores, is_genuine, threshold=point.threshold).resample(identities)
     return PairCalibration(
         threshold=point.threshold,
         target=target or f"far {far:g}",
         far=point.far,
         frr=point.frr,
-        intervals=_intervals(scores, is_genuine, identities, point.threshold),
+        intervals={name: percentiles(drawn["", name]) for name in ("far", "frr")},
         n_genuine=int(is_genuine.sum()),
         n_impostor=n_impostor,
         slope=platt.slope,
@@ -150,8 +151,3 @@ def _spread(scores: np.ndarray) -> tuple[float, ...]:
     """Give scores in order; of more than are kept, evenly chosen ones with the lowest and the highest."""
     places = np.round(np.linspace(0, len(scores) - 1, min(len(scores), N_KEPT))).astype(int)
     return tuple(np.sort(scores)[places].tolist())
-
-
-def _intervals(scores: np.ndarray, is_genuine: np.ndarray, identities: np.ndarray, threshold: float) -> dict[str, Interval]:
-    drawn = pair_figures(scores, is_genuine, threshold=threshold).resample(identities)
-    return {name: percentiles(drawn["", name]) for name in ("far", "frr")}

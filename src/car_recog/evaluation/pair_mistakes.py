@@ -6,6 +6,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
+from car_recog.evaluation.report import ASIDE
 from car_recog.evaluation.sheets import Tile, abreast, shrink
 
 N_WORST = 12
@@ -33,7 +34,7 @@ class PairMistake:
     kind: str
     score: float
     probability: float | None
-    thumbnail: np.ndarray | None = attrs.field(default=None, eq=False, repr=False, metadata={"in_json": False})
+    thumbnail: np.ndarray | None = attrs.field(default=None, eq=False, repr=False, metadata=ASIDE)
 
     def tile(self) -> Tile:
         """The mistake on a sheet."""

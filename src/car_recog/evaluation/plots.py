@@ -11,16 +11,27 @@ from PIL import ImageFont
 from car_recog.errors import OptionError
 from car_recog.evaluation.calibration import ReliabilityBin
 from car_recog.evaluation.intervals import wilson
+from car_recog.evaluation.rejection import CoverageCurve, Kept
 from car_recog.storage import atomic_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from car_recog.evaluation.classification import ClassScore
+
 MAX_IN_ORDER = 25
 MAX_CLASSES = 120
 DPI = 150
 _MAX_LETTERS = 28
+_DARK, _LIGHT, _ORANGE = "#1b3a6b", "#9ecae1", "#d95f02"
+_MOST_POINTS, _FEW_POINTS = 500, 50
+_RELIABILITY = {
+    "photos": ("mean probability of the answers", "share of the answers that are right"),
+    "pairs": ("mean probability of showing the same car", "share of the pairs that show the same car"),
+}
 _CURVES = {"loss": "loss", "accuracy": "accuracy", "recall_at_1": "recall@1 in the batch", "eer": "equal error rate"}
+
+Reliability = tuple[Sequence[ReliabilityBin], float]
 
 
 def new_figure(width: float, height: float) -> "Figure":
@@ -66,11 +77,7 @@ def draw_confusion(confusion: np.ndarray, class_names: Sequence[str]) -> "Figure
     """Draw a confusion matrix: blue is right, red is wrong, darker a larger share of the true class; numbers are photos.
 
     More than 25 classes are put in an order in which those that are taken for each other are neighbours, and only mistakes bear
-    numbers. Of more than 120 classes those with the most mistakes are drawn.
-
-    Args:
-        confusion: Counts, shape `(n_classes, n_classes)`, true classes in rows.
-        class_names: Names of the classes.
+    numbers. Of more than 120 classes those with the most mistakes are drawn. `confusion` are counts, true classes in rows.
     """
     shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
     shown = _shown_classes(confusion, shares)
@@ -79,14 +86,12 @@ def draw_confusion(confusion: np.ndarray, class_names: Sequence[str]) -> "Figure
     figure = new_figure(side, side)
     axes = figure.subplots()
     axes.pcolormesh(_colours(shares), edgecolors="0.9", linewidth=0.3)
-    axes.set_aspect("equal")
     axes.invert_yaxis()
     size = float(np.clip(0.6 * 72 * 0.8 * side / n, 5, 10))
     names = [shorten(class_names[i]) for i in shown]
     axes.set_xticks(np.arange(n) + 0.5, names, rotation=90, fontsize=size)
     axes.set_yticks(np.arange(n) + 0.5, names, fontsize=size)
-    axes.set_xlabel("answer")
-    axes.set_ylabel("true class")
+    axes.set(xlabel="answer", ylabel="true class", aspect="equal")
     few = f"the {n} of {len(class_names)} classes with the most mistakes; " if n < len(class_names) else ""
     axes.set_title(f"{few}blue: right, red: wrong; numbers: photos", fontsize=9, loc="left")
     for row, column in zip(*np.nonzero(confusion), strict=True):
@@ -140,76 +145,92 @@ def neighbours(shares: np.ndarray) -> np.ndarray:
     return np.array(chain_of[0])
 
 
-def draw_scores(scores: Sequence[tuple[str, float, float, float, int]]) -> "Figure":
+def draw_scores(per_class: "Mapping[str, ClassScore]") -> "Figure":
     """Draw F1 as bars, precision and recall as marks on them, the worst class on top.
 
-    Args:
-        scores: Name, precision, recall, F1 and photos of each class. Classes without photos are left out; of more than 120 the worst
-            are drawn.
+    Classes without photos are left out; of more than 120 the worst are drawn.
     """
-    rows = sorted((row for row in scores if row[4]), key=lambda row: row[3])[:MAX_CLASSES]
+    worst = sorted((name for name, score in per_class.items() if score.support), key=lambda name: per_class[name].f1)[:MAX_CLASSES]
+    rows = [per_class[name] for name in worst]
     figure = new_figure(8, 1.4 + 0.24 * len(rows))
     axes = figure.subplots()
     places = range(len(rows))
-    axes.barh(places, [row[3] for row in rows], color="#9ecae1", label="F1")
-    axes.plot([row[1] for row in rows], places, "o", color="#d95f02", markersize=9, markerfacecolor="none", label="precision")
-    axes.plot([row[2] for row in rows], places, "o", color="#1b3a6b", markersize=4, label="recall")
-    axes.set_yticks(places, [f"{shorten(row[0])} ({row[4]})" for row in rows], fontsize=9)
-    axes.set_ylim(len(rows) - 0.4, -0.6)
-    axes.set_xlim(0, 1.02)
+    axes.barh(places, [row.f1 for row in rows], color=_LIGHT, label="F1")
+    axes.plot([row.precision for row in rows], places, "o", color=_ORANGE, markersize=9, markerfacecolor="none", label="precision")
+    axes.plot([row.recall for row in rows], places, "o", color=_DARK, markersize=4, label="recall")
+    axes.set_yticks(places, [f"{shorten(name)} ({per_class[name].support})" for name in worst], fontsize=9)
+    axes.set(xlim=(0, 1.02), ylim=(len(rows) - 0.4, -0.6), ylabel="class (photos)", axisbelow=True)
     axes.grid(axis="x", alpha=0.3)
-    axes.set_axisbelow(True)
-    axes.set_ylabel("class (photos)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False)
     return figure
 
 
-def draw_reliability(
-    bins: Sequence[ReliabilityBin],
-    error: float,
-    *,
-    probability: str = "mean probability of the answers",
-    share: str = "share of the answers that are right",
-    unit: str = "photos",
-) -> "Figure":
+def draw_reliability(bins: Sequence[ReliabilityBin], error: float, *, unit: str = "photos") -> "Figure":
     """Draw accuracy over probability, with the 95 % interval of each bin; on the dashed line probabilities mean what they say.
 
-    Args:
-        bins: The bins.
-        error: The expected calibration error.
-        probability: What the probability is of, for the axis.
-        share: What the accuracy is of, for the other.
-        unit: What lies in the bins.
+    Bins and error are those of `calibration_error`; `unit` is what lies in the bins, `photos` or `pairs`.
     """
     figure = new_figure(5.5, 5)
-    axes = figure.subplots()
-    fill_reliability(axes, bins, error, unit=unit)
-    axes.set_xlabel(probability)
-    axes.set_ylabel(share)
+    fill_reliability(figure.subplots(), bins, error, unit=unit)
     return figure
 
 
 def fill_reliability(axes: Any, bins: Sequence[ReliabilityBin], error: float, *, unit: str) -> None:
-    """Draw into axes what `draw_reliability` draws, but for the names of the axes."""
+    """Draw into axes what `draw_reliability` draws."""
     x, y = [one.confidence for one in bins], [one.accuracy for one in bins]
     bounds = [wilson(round(one.accuracy * one.n_photos), one.n_photos) for one in bins]
     axes.plot([0, 1], [0, 1], "--", color="grey")
-    axes.vlines(x, [low for low, _ in bounds], [high for _, high in bounds], color="#9ecae1", linewidth=3)
-    axes.plot(x, y, "o-", color="#1b3a6b")
-    axes.set_xlim(0, 1.02)
-    axes.set_ylim(0, 1.02)
+    axes.vlines(x, [low for low, _ in bounds], [high for _, high in bounds], color=_LIGHT, linewidth=3)
+    axes.plot(x, y, "o-", color=_DARK)
+    probability, share = _RELIABILITY[unit]
+    axes.set(xlim=(0, 1.02), ylim=(0, 1.02), xlabel=probability, ylabel=share)
     axes.grid(alpha=0.3)
     counts = sorted({one.n_photos for one in bins})
     each = str(counts[0]) if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
     axes.set_title(f"calibration error {error:.3f}; {each} {unit} a point", fontsize=9, loc="left")
 
 
-def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
-    """Draw what is known of loss, accuracy, recall and equal error rate over the epochs of all phases.
+def draw_before_and_after(before: Reliability, after: Reliability) -> "Figure":
+    """Draw accuracy over probability side by side, as it was and with the temperature; each as bins and calibration error."""
+    figure = new_figure(10.5, 5)
+    for axes, name, (bins, error) in zip(figure.subplots(1, 2), ("before", "after"), (before, after), strict=True):
+        fill_reliability(axes, bins, error, unit="photos")
+        axes.set_title(f"{name}: {axes.get_title(loc='left')}", fontsize=9, loc="left")
+    return figure
 
-    Args:
-        columns: Columns by name as `History.history` gives them.
+
+def draw_coverage(curve: CoverageCurve, kept_for: Mapping[float, Kept | None]) -> "Figure":
+    """Draw what is right of the answers that are kept, over how many are kept, with 95 % intervals; and both over the threshold.
+
+    `kept_for` are points to mark, by the accuracy wanted.
     """
+    figure = new_figure(10, 4.2)
+    left, right = figure.subplots(1, 2)
+    shown = np.unique(np.linspace(0, len(curve.thresholds) - 1, _MOST_POINTS).round().astype(int))
+    bounds = np.array([wilson(int(curve.n_right[i]), int(curve.n_kept[i])) for i in shown])
+    coverage, accuracy = curve.coverage[shown], curve.accuracy[shown]
+    left.fill_between(coverage, bounds[:, 0], bounds[:, 1], color=_LIGHT, alpha=0.5, linewidth=0)
+    left.plot(coverage, accuracy, color=_DARK, marker="." if len(shown) <= _FEW_POINTS else "")
+    left.set(xlabel="share of the photos that are answered", ylabel="share of these answers that are right")
+    thresholds = np.append(curve.thresholds[shown], 0.0)  # below the lowest confidence everything is kept
+    for shares, colour, name in ((accuracy, _DARK, "of the answers: right"), (coverage, _ORANGE, "of the photos: answered")):
+        right.step(thresholds, np.append(shares, shares[-1]), where="post", color=colour, label=name)
+    right.set_xlabel("threshold of the probability")
+    marked = [(wanted, kept) for wanted, kept in kept_for.items() if kept]
+    for (wanted, kept), marker in zip(marked, "osD", strict=False):
+        left.plot(kept.coverage, kept.accuracy, marker, color=_ORANGE, label=f"{wanted:g}: probability from {kept.threshold:.3f} on")
+        right.axvline(kept.threshold, color="0.6", linestyle=":", linewidth=1)
+    for axes in (left, right):
+        axes.set(xlim=(0, 1.02), ylim=(0, 1.02))
+        axes.grid(alpha=0.3)
+    if marked:
+        left.legend(loc="lower left", title="accuracy wanted", fontsize=9)
+    right.legend(loc="lower left", fontsize=9)
+    return figure
+
+
+def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
+    """Draw what is known of loss, accuracy, recall and equal error rate, as `History.history` gives it, over the epochs of all phases."""
     figure = new_figure(10, 4)
     from matplotlib.ticker import MaxNLocator
 
@@ -219,8 +240,7 @@ def draw_history(columns: Mapping[str, Sequence[Any]]) -> "Figure":
         for column, label in ((name, "training"), (f"val_{name}", "validation")):
             if column in columns:
                 axes.plot(epochs, columns[column], marker=".", label=label)
-        axes.set_xlabel("epoch")
-        axes.set_ylabel(_CURVES[name])
+        axes.set(xlabel="epoch", ylabel=_CURVES[name])
         axes.xaxis.set_major_locator(MaxNLocator(integer=True))
         axes.grid(alpha=0.3)
         if axes.lines:
@@ -236,9 +256,7 @@ def _mark_phases(axes: Any, phases: Sequence[str], epochs: Sequence[int]) -> Non
         if start:
             axes.axvline(epochs[start] - 0.5, color="grey", linestyle=":")
         place = (epochs[start] - 0.4, 0.98)
-        axes.annotate(
-            shorten(phases[start]), place, xycoords=("data", "axes fraction"), fontsize=8, rotation=90, va="top", color="0.3"
-        )
+        axes.annotate(shorten(phases[start]), place, xycoords=("data", "axes fraction"), fontsize=8, rotation=90, va="top", color="0.3")
 
 
 def shorten(name: str) -> str:

@@ -57,8 +57,8 @@ class CoverageCurve:
         """The accuracy with one mistake more than was seen, since whoever chooses a threshold here has seen the photos."""
         return np.asarray(self.n_right / (self.n_kept + 1))
 
-    def place_of(self, precision: float) -> int | None:
-        """Find the lowest threshold that reaches a precision with one mistake more than was seen; None where none does.
+    def kept_for(self, precision: float) -> Kept | None:
+        """Tell what the lowest threshold keeps that reaches a precision with one mistake more than was seen; None where none does.
 
         Raises:
             OptionError: The precision does not lie between 0 and 1.
@@ -66,12 +66,7 @@ class CoverageCurve:
         if not 0 < precision < 1:
             raise OptionError(f"precision must lie between 0 and 1, such as 0.9; got {precision!r}.")
         places = np.flatnonzero(self.cautious_accuracy >= precision)
-        return int(places[-1]) if len(places) else None
-
-    def kept_for(self, precision: float) -> Kept | None:
-        """Tell what the threshold of `place_of` keeps; None where there is none."""
-        place = self.place_of(precision)
-        return None if place is None else Kept(*(float(of[place]) for of in (self.thresholds, self.coverage, self.accuracy)))
+        return Kept(*(float(of[places[-1]]) for of in (self.thresholds, self.coverage, self.accuracy))) if len(places) else None
 
 
 def coverage_curve(confidence: np.ndarray, is_right: np.ndarray) -> CoverageCurve:
@@ -107,11 +102,6 @@ def threshold_for_precision(confidence: np.ndarray, is_right: np.ndarray, precis
     exceed `1 - precision`. So 0.9 takes nine right answers without a mistake, 0.99 takes 99. New photos then reach the precision in the
     mean over many such choices, not in each.
 
-    Args:
-        confidence: See `coverage_curve`.
-        is_right: See there.
-        precision: Share of the kept answers that shall be right.
-
     Raises:
         OptionError: The precision does not lie between 0 and 1.
         DataError: No threshold reaches it on these photos, or see `coverage_curve`.
@@ -121,14 +111,14 @@ def threshold_for_precision(confidence: np.ndarray, is_right: np.ndarray, precis
         0.7
     """
     curve = coverage_curve(confidence, is_right)
-    place = curve.place_of(precision)
-    if place is None:
+    kept = curve.kept_for(precision)
+    if kept is None:
         raise DataError(
             f"No threshold reaches a precision of {precision:g} on these {curve.n_kept[-1]:,} photos; "
             f"{curve.cautious_accuracy.max():.3f} is the most, one mistake more than was seen being counted. Ask for less, or bring more "
             f"photos: {precision:g} takes at least {int(np.ceil(precision / (1 - precision) - 1e-9)):,} right answers without a mistake."
         )
-    return float(curve.thresholds[place])
+    return kept.threshold
 
 
 def threshold_for_coverage(confidence: np.ndarray, coverage: float) -> float:

@@ -1,6 +1,5 @@
 """How well cars are found among many: ranks, mean average precision, and what becomes of cars that are not there."""
 
-import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,10 +8,10 @@ import attrs
 import numpy as np
 
 from car_recog.errors import DataError
-from car_recog.evaluation import retrieval_plots
-from car_recog.evaluation.intervals import Interval, draw_weights
-from car_recog.evaluation.page import markdown_table
-from car_recog.evaluation.plots import save
+from car_recog.evaluation.intervals import Interval, draw_weights, sum_units
+from car_recog.evaluation.page import figures, markdown_table
+from car_recog.evaluation.plots import new_figure, save
+from car_recog.evaluation.report import ASIDE, Report
 from car_recog.storage import write_text
 
 if TYPE_CHECKING:
@@ -21,11 +20,12 @@ if TYPE_CHECKING:
 RANKS = (1, 5, 10)
 MAX_RANK = 50
 _BLOCK = 2**24
-_ARRAY: dict[str, Any] = {"eq": False, "repr": False, "metadata": {"in_json": False}}
+_COLOUR = "#1b3a6b"
+_ARRAY: dict[str, Any] = {"eq": False, "repr": False, "metadata": ASIDE}
 
 
 @attrs.frozen(kw_only=True)
-class RetrievalReport:
+class RetrievalReport(Report):
     """Figures of searching a gallery, as fractions in [0, 1].
 
     Args:
@@ -63,17 +63,9 @@ class RetrievalReport:
     ranks: np.ndarray = attrs.field(**_ARRAY)
     average_precisions: np.ndarray = attrs.field(**_ARRAY)
 
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return attrs.asdict(self, filter=lambda field, _: field.metadata.get("in_json", True))
-
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Give the report as JSON text, and write it to a file where one is named."""
-        return write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False), path)
-
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Give the report as Markdown text, and write it to a file where one is named."""
-        rows = [(name, value, "{:.3f} to {:.3f}".format(*self.intervals[key])) for name, key, value in self.headline()]
+        rows = figures(self.headline(), self.intervals)
         counts = (
             f"{self.n_queries:,} queries of enrolled cars and {self.n_strangers:,} of others, "
             f"among {self.n_photos:,} photos of {self.n_names:,} names"
@@ -86,18 +78,31 @@ class RetrievalReport:
         return [save(self.draw_cmc(), Path(folder) / "cmc.png")]
 
     def draw_cmc(self) -> "Figure":
-        """Draw the share of the queries whose name is among the first so many. Needs the extra `plots`."""
-        return retrieval_plots.draw_cmc(self)
+        """Draw the share of the queries whose name is among the first so many, with its 95 % interval. Needs the extra `plots`."""
+        figure = new_figure(7, 4.6)
+        axes = figure.subplots()
+        names = np.arange(1, len(self.cmc) + 1)
+        axes.fill_between(names, *self.bands, color=_COLOUR, alpha=0.18, linewidth=0, label="95 % interval")
+        axes.plot(names, self.cmc, "o-", color=_COLOUR, markersize=4, label=f"{self.n_queries:,} queries of enrolled cars")
+        axes.plot(names, names / self.n_names, ":", color="grey", label=f"chance among {self.n_names:,} names")
+        for rank, share in self.rank.items():
+            axes.annotate(f"{share:.3f}", (rank, share), xytext=(0, -14), textcoords="offset points", ha="left", fontsize=9)
+        axes.set(xlim=(0.5, len(names) + 0.5), ylim=(-0.01, 1.02))
+        axes.set(xlabel="names that are looked at, best first", ylabel="share of the queries whose name is among them")
+        axes.locator_params(axis="x", integer=True)
+        axes.grid(alpha=0.3)
+        axes.legend(loc="lower right", fontsize=9)
+        return figure
 
     def headline(self) -> list[tuple[str, str, float]]:
         """Give the figures that are known: name for people, key in `intervals`, value."""
-        figures = [
+        known = [
             *((f"rank-{rank}", f"rank_{rank}", value) for rank, value in self.rank.items()),
             ("mean average precision", "mean_average_precision", self.mean_average_precision),
             ("found: first and above the threshold", "found", self.found),
             ("false alarms: strangers above the threshold", "false_alarms", self.false_alarms),
         ]
-        return [(name, key, value) for name, key, value in figures if value is not None]
+        return [(name, key, value) for name, key, value in known if value is not None]
 
 
 def retrieval_report(
@@ -204,9 +209,7 @@ def _average_precision(mates: np.ndarray, ascending: np.ndarray) -> float:
 
 def _means(values: np.ndarray, units: np.ndarray) -> tuple[list[float], list[Interval]]:
     """Give the mean of each column, shape `(n, k)`, and its 95 % interval from draws of whole units."""
-    _, place = np.unique(units, return_inverse=True)
-    summed = np.zeros((place.max() + 1, values.shape[1] + 1))
-    np.add.at(summed, place, np.concatenate([values, np.ones((len(values), 1))], axis=1))
+    summed = sum_units(np.concatenate([values, np.ones((len(values), 1))], axis=1), units)
     draws = np.concatenate([times @ summed for times in draw_weights(len(summed))])
     low, high = np.quantile(draws[:, :-1] / draws[:, -1:], [0.025, 0.975], axis=0).tolist()
     return values.mean(axis=0, dtype=np.float64).tolist(), list(zip(low, high, strict=True))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import attrs
 import numpy as np
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageOps
 
 from car_recog.evaluation.plots import sheet_font
 from car_recog.storage import atomic_file
@@ -40,12 +40,7 @@ class Tile:
 def choose_labelled(labels: np.ndarray, *, seed: int) -> np.ndarray:
     """Choose photos for a look at the labels: the same number of each class, 48 in all; of more than 48 classes one photo of 48.
 
-    Args:
-        labels: Class ids, shape `(n,)`.
-        seed: Seed of the choice.
-
-    Returns:
-        Places, class by class.
+    Gives places among the class ids `(n,)`, class by class.
 
     Example:
         >>> choose_labelled(np.array([1, 0, 1]), seed=0).tolist()
@@ -83,10 +78,7 @@ def to_jpeg(photo: np.ndarray) -> bytes:
 def save_sheet(tiles: Sequence[Tile], path: Path, *, n_abreast: int = 1) -> Path:
     """Draw photos in rows, each with its lines under it, to a PNG file. Lines that are too long for their photo are cut.
 
-    Args:
-        tiles: What to draw.
-        path: The file.
-        n_abreast: Photos that stand abreast in one tile; see `abreast`.
+    In each tile `n_abreast` photos stand side by side; see `abreast`.
 
     Raises:
         OptionError: Matplotlib is not installed.
@@ -96,7 +88,7 @@ def save_sheet(tiles: Sequence[Tile], path: Path, *, n_abreast: int = 1) -> Path
     n_columns = min(max(len(tiles), 1), 8 // n_abreast)
     n_rows = -(-len(tiles) // n_columns)
     n_lines = max((len(tile.lines) for tile in tiles), default=0)
-    images = [None if tile.photo is None else _scale(Image.fromarray(tile.photo), side) for tile in tiles]
+    images = [None if tile.photo is None else ImageOps.contain(Image.fromarray(tile.photo), (side, side)) for tile in tiles]
     tallest = max((image.height for image in images if image), default=0)
     width, height = side + _GAP, tallest + n_lines * _LINE + _GAP
     sheet = Image.new("RGB", (n_columns * width + _GAP, n_rows * height + _GAP), "white")
@@ -110,11 +102,6 @@ def save_sheet(tiles: Sequence[Tile], path: Path, *, n_abreast: int = 1) -> Path
     with atomic_file(path) as part:
         sheet.save(part, "PNG")
     return path
-
-
-def _scale(image: Image.Image, side: int) -> Image.Image:
-    scale = side / max(image.size)
-    return image.resize((max(round(image.width * scale), 1), max(round(image.height * scale), 1)))
 
 
 def fit_line(line: str, font: "FreeTypeFont", width: int) -> str:

@@ -1,9 +1,7 @@
 """What a classifier loses when something that it should not need is taken from the photos."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import attrs
 import numpy as np
@@ -12,6 +10,7 @@ from car_recog.errors import DataError
 from car_recog.evaluation.intervals import Interval, mean_interval, number_groups, wilson
 from car_recog.evaluation.mcnemar import count_alone
 from car_recog.evaluation.page import markdown_table
+from car_recog.evaluation.report import ASIDE, Report
 from car_recog.evaluation.sheets import Tile, save_sheet
 from car_recog.storage import write_text
 
@@ -43,7 +42,7 @@ class ChangeResult:
 
 
 @attrs.frozen(kw_only=True)
-class ShortcutReport:
+class ShortcutReport(Report):
     """What `shortcut_test` returns. Fractions in [0, 1].
 
     Args:
@@ -60,15 +59,7 @@ class ShortcutReport:
     changes: Mapping[str, ChangeResult]
     left_out: tuple[str, ...]
     skipped: Mapping[str, str]
-    sheet: tuple[Tile, ...] = attrs.field(eq=False, repr=False)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return attrs.asdict(self, filter=lambda field, _: field.name != "sheet")
-
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Give the report as JSON text, and write it to a file where one is named."""
-        return write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False), path)
+    sheet: tuple[Tile, ...] = attrs.field(eq=False, repr=False, metadata=ASIDE)
 
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Give the report as Markdown text, and write it to a file where one is named."""

@@ -1,6 +1,5 @@
 """How well pairs of photos are told apart: the same car, or two."""
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,18 +8,19 @@ import attrs
 import numpy as np
 
 from car_recog.errors import DataError
-from car_recog.evaluation import verification_page, verification_plots
+from car_recog.evaluation import verification_page
 from car_recog.evaluation.calibration import ReliabilityBin, calibration_error
 from car_recog.evaluation.intervals import Interval, percentiles
 from car_recog.evaluation.operating_points import check_pairs, equal_error_rate
 from car_recog.evaluation.pair_bootstrap import Key, accepted_shares, pair_figures, pair_weights, tar_key
 from car_recog.evaluation.pair_mistakes import PairMistake, PairReader, worst_pairs
-from car_recog.evaluation.plots import save
-from car_recog.evaluation.report import Background
+from car_recog.evaluation.plots import draw_reliability, save
+from car_recog.evaluation.report import ASIDE, Background, Report
 from car_recog.evaluation.sheets import Tile, save_sheet
+from car_recog.evaluation.verification_plots import draw_det, draw_pair_scores, draw_roc, draw_threshold
 from car_recog.storage import write_text
 
-_ARRAY: dict[str, Any] = {"eq": attrs.cmp_using(eq=np.array_equal), "repr": False, "metadata": {"in_json": False}}
+_ARRAY: dict[str, Any] = {"eq": attrs.cmp_using(eq=np.array_equal), "repr": False, "metadata": ASIDE}
 
 
 @attrs.frozen(kw_only=True)
@@ -45,7 +45,7 @@ class KindFigures:
 
 
 @attrs.frozen(kw_only=True)
-class VerificationReport:
+class VerificationReport(Report):
     """What `evaluate` of a verifier returns. All shares are fractions in [0, 1].
 
     Args:
@@ -101,19 +101,7 @@ class VerificationReport:
     is_genuine: np.ndarray = attrs.field(**_ARRAY)
     identities: np.ndarray = attrs.field(**_ARRAY)
     kinds: np.ndarray | None = attrs.field(default=None, **_ARRAY)
-    background: Background | None = attrs.field(default=None, eq=False, repr=False, metadata={"in_json": False})
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON. A threshold of infinity, which rejects everything, is the text `inf`."""
-        return attrs.asdict(
-            self,
-            filter=lambda field, _: field.metadata.get("in_json", True),
-            value_serializer=lambda _, __, value: str(value) if value == np.inf else value,
-        )
-
-    def to_json(self, path: str | Path | None = None) -> str:
-        """Give the report as JSON text, and write it to a file where one is named."""
-        return write_text(json.dumps(self.to_dict(), indent=1, allow_nan=False), path)
+    background: Background | None = attrs.field(default=None, eq=False, repr=False, metadata=ASIDE)
 
     def to_markdown(self, path: str | Path | None = None) -> str:
         """Give the report as Markdown text, and write it to a file where one is named."""
@@ -133,7 +121,10 @@ class VerificationReport:
             The files.
         """
         folder = Path(folder)
-        files = [save(figure, folder / f"{name}.png") for name, figure in verification_plots.draw_all(self).items()]
+        figures = {"scores": draw_pair_scores(self), "roc": draw_roc(self), "det": draw_det(self), "threshold": draw_threshold(self)}
+        if self.ece is not None:
+            figures["calibration"] = draw_reliability(self.reliability, self.ece, unit="pairs")
+        files = [save(figure, folder / f"{name}.png") for name, figure in figures.items()]
         for name, is_genuine in (("false_accepts", False), ("false_rejects", True)):
             if tiles := self.mistakes(is_genuine=is_genuine):
                 files.append(save_sheet(tiles, folder / f"{name}.png", n_abreast=2))
@@ -226,9 +217,7 @@ def verification_report(
         reliability=bins,
         intervals=_of_kind(spans, ""),
         by_kind={kind: _against(kind, np.sum(kind_of == kind), values, spans) for kind in figures.rankings if kind},
-        worst=worst_pairs(
-            scores, is_genuine, threshold=where, probabilities=probabilities, kinds=kind_of, sources=sources, read=read
-        ),
+        worst=worst_pairs(scores, is_genuine, threshold=where, probabilities=probabilities, kinds=kind_of, sources=sources, read=read),
         notes=(),
         skipped=dict(skipped or {}),
         scores=scores,
@@ -240,20 +229,12 @@ def verification_report(
     return attrs.evolve(report, notes=verification_page.notes(report))
 
 
-def _check(
-    n: int,
-    *,
-    identities: np.ndarray,
-    threshold: float | None,
-    probabilities: np.ndarray | None,
-    kinds: Sequence[str] | None,
-    sources: Sequence[tuple[str, str]] | None,
-) -> None:
+def _check(n: int, *, identities: np.ndarray, threshold: float | None, probabilities: np.ndarray | None, **named: Any) -> None:
     if identities.shape != (n, 2) or identities.dtype.kind not in "iu":
         raise DataError(f"Expected the identities of {n} pairs, integers of shape ({n}, 2); got {identities.dtype} {identities.shape}.")
     if threshold is not None and np.isnan(threshold):
         raise DataError("Expected a number or None as threshold; got NaN.")
-    for name, values in (("probabilities", probabilities), ("kinds", kinds), ("sources", sources)):
+    for name, values in {"probabilities": probabilities, **named}.items():
         if values is not None and len(values) != n:
             raise DataError(f"Expected {name} of {n} pairs, one for each score; got {len(values)}.")
     if probabilities is not None and not ((probabilities >= 0) & (probabilities <= 1)).all():

@@ -1,13 +1,12 @@
 """A report on pairs as text for people: Markdown, and one HTML page that holds all its pictures."""
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from car_recog.evaluation.operating_points import equal_error_rate, point_at, point_at_far
-from car_recog.evaluation.page import Estimate, bullets, cards, history, markdown_table, of_100, page, picture, sheet, table
+from car_recog.evaluation.page import Estimate, bullets, cards, figures, history, markdown_table, of_100, page, picture, sheet, table
 from car_recog.evaluation.pair_bootstrap import FARS, tar_key
-from car_recog.evaluation.plots import to_png
-from car_recog.evaluation.verification_plots import draw_det, draw_pair_reliability, draw_pair_scores, draw_roc, draw_threshold
+from car_recog.evaluation.plots import draw_reliability
+from car_recog.evaluation.verification_plots import draw_det, draw_pair_scores, draw_roc, draw_threshold
 
 if TYPE_CHECKING:
     from car_recog.evaluation.verification import VerificationReport
@@ -52,7 +51,8 @@ def notes(report: "VerificationReport") -> tuple[str, ...]:
 def to_markdown(report: "VerificationReport") -> str:
     """Word the figures of a report as Markdown tables."""
     skipped = f", {len(report.skipped)} photos could not be decoded" if report.skipped else ""
-    lines = [*markdown_table(("figure", "value", "95 % interval"), _figures(report)), "", f"{_counts(report)}{skipped}.", ""]
+    told = figures(report.headline(), report.intervals)
+    lines = [*markdown_table(("figure", "value", "95 % interval"), told), "", f"{_counts(report)}{skipped}.", ""]
     lines += [f"- {note}" for note in report.notes] + [""] * bool(report.notes)
     lines += markdown_table(("threshold", "score", "FAR", "FRR"), _thresholds(report))
     if report.by_kind:
@@ -94,7 +94,7 @@ def _headline(report: "VerificationReport") -> str:
     meanings = [f"{name}: {_MEANING.get(key) or _tar_meaning(key)}." for name, key, _ in report.headline()]
     return (
         f"<p><b>{_in_words(report)}</b> That holds for photos and cars like those judged here.</p>"
-        f"{bullets(_base_rates(report))}{cards(_figures(report))}"
+        f"{bullets(_base_rates(report))}{cards(figures(report.headline(), report.intervals))}"
         '<p class="soft">Small figures: 95 % intervals, from a thousand draws of cars. All are shares between 0 and 1.</p>'
         f"{bullets(report.notes)}<h3>What the figures mean</h3>{bullets(meanings)}"
     )
@@ -135,13 +135,12 @@ def _by_kind(report: "VerificationReport") -> str:
     return (
         "<p>Some impostors are harder than others. A verifier that is good against any impostor may see the colour of a car and little "
         "else: the rows tell. Each row sets the same pairs of one car against one kind of impostor; EER is the equal error rate, "
-        "FAR that of the stored threshold. A dash: too few impostor pairs.</p>"
-        + table(*_kinds(report))
+        "FAR that of the stored threshold. A dash: too few impostor pairs.</p>" + table(*_kinds(report))
     )
 
 
 def _scores(report: "VerificationReport") -> str:
-    drawn = picture(to_png(draw_pair_scores(report)), "Histograms of the scores, of genuine pairs and of impostors.", min_width="36rem")
+    drawn = picture(draw_pair_scores(report), "Histograms of the scores, of genuine pairs and of impostors.", min_width="36rem")
     return (
         "<p>The score says how alike two photos are. Pairs right of the dashed line are taken for the same car. The less the blue "
         f"histogram and the others lie over each other, the better they can be told apart.</p>{drawn}"
@@ -149,9 +148,9 @@ def _scores(report: "VerificationReport") -> str:
 
 
 def _operating_points(report: "VerificationReport") -> str:
-    over = picture(to_png(draw_threshold(report)), "False accept and false reject rate over the threshold.", min_width="36rem")
+    over = picture(draw_threshold(report), "False accept and false reject rate over the threshold.", min_width="36rem")
     roc, det = (
-        picture(to_png(draw(report)), description, min_width="20rem;max-width:36rem")
+        picture(draw(report), description, min_width="20rem;max-width:36rem")
         for draw, description in ((draw_roc, "True accept rate over false accept rate."), (draw_det, "FRR over FAR, normal deviates."))
     )
     return (
@@ -172,7 +171,8 @@ def _calibration(report: "VerificationReport") -> str:
     n_pairs = sum(one.n_photos for one in report.reliability)
     mean, share = sum(one.confidence * one.n_photos for one in report.reliability) / n_pairs, report.n_genuine / report.n_pairs
     low, high = report.intervals["ece"]
-    drawn = picture(to_png(draw_pair_reliability(report)), "Share of genuine pairs over probability.", min_width="20rem;max-width:34rem")
+    curve = draw_reliability(report.reliability, report.ece, unit="pairs")
+    drawn = picture(curve, "Share of genuine pairs over probability.", min_width="20rem;max-width:34rem")
     return (
         f"<p>On average it gives pairs the probability {mean:.3f} of showing the same car, and {share:.3f} of them do. Pair by pair its "
         f"probabilities are off by about {report.ece:.3f} (95 % interval {low:.3f} to {high:.3f}). They hold where pairs of the same car "
@@ -201,24 +201,19 @@ def _counts(report: "VerificationReport") -> str:
     return f"{report.n_pairs:,} pairs of {report.n_identities:,} cars, {kinds}"
 
 
-def _figures(report: "VerificationReport") -> list[tuple[str, float, str]]:
-    return [(name, value, "{:.3f} to {:.3f}".format(*report.intervals[key])) for name, key, value in report.headline()]
-
-
 def _kinds(report: "VerificationReport") -> tuple[list[str], list[list[object]]]:
     """Give columns and rows of the table of kinds; a figure that is known of no kind has no column."""
     columns = {"eer": "EER", "auc": "AUC", "far": "FAR"} | {tar_key(far): f"TAR at FAR {far}" for far in FARS}
-    kinds = report.by_kind
-    values = {kind: {"eer": one.eer, "auc": one.auc, "far": one.far} | _tars(one.tar_at_far) for kind, one in kinds.items()}
+    values: dict[str, dict[str, float | None]] = {}
+    for kind, one in report.by_kind.items():
+        tars = {tar_key(far): tar for far, tar in one.tar_at_far.items()}
+        values[kind] = {"eer": one.eer, "auc": one.auc, "far": one.far} | tars
     known = [name for name in columns if any(figures[name] is not None for figures in values.values())]
     rows: list[list[object]] = [
-        [kind, one.n_impostor, *(Estimate(values[kind][name], one.intervals.get(name)) for name in known)] for kind, one in kinds.items()
+        [kind, one.n_impostor, *(Estimate(values[kind][name], one.intervals.get(name)) for name in known)]
+        for kind, one in report.by_kind.items()
     ]
     return ["kind of impostor", "pairs", *(columns[name] for name in known)], rows
-
-
-def _tars(tar_at_far: Mapping[float, float | None]) -> dict[str, float | None]:
-    return {tar_key(far): tar for far, tar in tar_at_far.items()}
 
 
 def _thresholds(report: "VerificationReport") -> list[tuple[str, float, float, float]]:

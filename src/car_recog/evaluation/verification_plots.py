@@ -1,21 +1,20 @@
 """Pictures of a verifier's results. Needs the extra `plots`."""
 
+from collections.abc import Callable
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from car_recog.evaluation.operating_points import point_at, roc
-from car_recog.evaluation.plots import draw_reliability, new_figure, shorten
+from car_recog.evaluation.plots import new_figure, shorten
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from car_recog.evaluation.verification import VerificationReport
 
-MAX_KINDS = 8
 _GENUINE = "#1b3a6b"
-_ALL = "black"
 _KINDS = ("#d95f02", "#1b9e77", "#7570b3", "#e7298a", "#66a61e", "#e6ab02", "#a6761d", "#666666")
 _DET_TICKS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8)
 _MAX_POINTS = 20_000
@@ -24,31 +23,10 @@ _N_BINS = 50
 Curve = tuple[str, dict[str, Any], np.ndarray, np.ndarray, np.ndarray]
 
 
-def draw_all(report: "VerificationReport") -> dict[str, "Figure"]:
-    """Draw what there is to draw, by name."""
-    figures = {
-        "scores": draw_pair_scores(report),
-        "roc": draw_roc(report),
-        "det": draw_det(report),
-        "threshold": draw_threshold(report),
-    }
-    return figures | ({"calibration": draw_pair_reliability(report)} if report.reliability else {})
-
-
 def draw_roc(report: "VerificationReport") -> "Figure":
     """Draw TAR over FAR, against each kind of impostor, with the stored threshold as a ring."""
-    figure = new_figure(6, 5.6)
-    axes = figure.subplots()
-    for name, style, _, far, frr in _curves(report):
-        auc = report.by_kind[name].auc if name in report.by_kind else report.auc
-        axes.plot(far, 1 - frr, label=f"{shorten(name)} (AUC {auc:.3f})", **style)
-    _mark_threshold(axes, report, lambda far, frr: (far, 1 - frr))
-    axes.set_xlim(-0.01, 1.01)
-    axes.set_ylim(-0.01, 1.01)
-    axes.set_aspect("equal")
-    axes.set_xlabel("FAR: share of the impostor pairs that are accepted")
-    axes.set_ylabel("TAR: share of the genuine pairs that are accepted")
-    axes.grid(alpha=0.3)
+    figure, axes = _draw_rates(report, "auc", lambda far, frr: (far, 1 - frr))
+    axes.set(xlim=(-0.01, 1.01), ylim=(-0.01, 1.01), ylabel="TAR: share of the genuine pairs that are accepted")
     axes.legend(loc="lower right", fontsize=9)
     return figure
 
@@ -58,29 +36,34 @@ def draw_det(report: "VerificationReport") -> "Figure":
 
     Source: Martin et al. 1997, The DET curve in assessment of detection task performance, Eurospeech.
     """
-    figure = new_figure(6, 5.6)
-    axes = figure.subplots()
     deviate = np.vectorize(NormalDist().inv_cdf, otypes=[float])
     low = 0.5 * min(_DET_TICKS[0], 1 / report.n_pairs)
-    for name, style, _, far, frr in _curves(report):
-        eer = report.by_kind[name].eer if name in report.by_kind else report.eer
-        x, y = (deviate(np.clip(rate, low, 1 - low)) for rate in (far, frr))
-        axes.plot(x, y, label=f"{shorten(name)} (EER {eer:.3f})", **style)
-    _mark_threshold(axes, report, lambda far, frr: tuple(deviate(np.clip([far, frr], low, 1 - low))))
+    figure, axes = _draw_rates(report, "eer", lambda far, frr: deviate(np.clip([far, frr], low, 1 - low)))
     ticks = deviate(_DET_TICKS)
     bounds = deviate([max(0.7 * _DET_TICKS[0], 1.4 * low), 0.85])
     axes.plot(bounds, bounds, ":", color="grey", linewidth=1)
     names = [f"{tick:g}" for tick in _DET_TICKS]
     axes.set_xticks(ticks, names, rotation=90)
     axes.set_yticks(ticks, names)
-    axes.set_xlim(bounds)
-    axes.set_ylim(bounds)
-    axes.set_aspect("equal")
-    axes.set_xlabel("FAR: share of the impostor pairs that are accepted")
-    axes.set_ylabel("FRR: share of the genuine pairs that are rejected")
-    axes.grid(alpha=0.3)
+    axes.set(xlim=bounds, ylim=bounds, ylabel="FRR: share of the genuine pairs that are rejected")
     axes.legend(loc="upper right", fontsize=9)
     return figure
+
+
+def _draw_rates(report: "VerificationReport", name_of_figure: str, place: Callable[[Any, Any], Any]) -> tuple["Figure", Any]:
+    """Draw what `place` makes of FAR and FRR, against each kind of impostor, with the stored threshold as a ring."""
+    figure = new_figure(6, 5.6)
+    axes = figure.subplots()
+    for name, style, _, far, frr in _curves(report):
+        value = getattr(report.by_kind.get(name, report), name_of_figure)
+        axes.plot(*place(far, frr), label=f"{shorten(name)} ({name_of_figure.upper()} {value:.3f})", **style)
+    if report.threshold is not None:
+        point = point_at(report.scores, report.is_genuine, report.threshold)
+        ring: dict[str, Any] = {"color": "black", "markersize": 9, "markerfacecolor": "none", "clip_on": False}
+        axes.plot(*place(point.far, point.frr), "o", label="stored threshold", **ring)
+    axes.set(aspect="equal", xlabel="FAR: share of the impostor pairs that are accepted")
+    axes.grid(alpha=0.3)
+    return figure, axes
 
 
 def draw_pair_scores(report: "VerificationReport") -> "Figure":
@@ -113,27 +96,17 @@ def draw_threshold(report: "VerificationReport") -> "Figure":
             axes.plot(thresholds[1:], frr[1:], color=_GENUINE, linewidth=2.2, label="FRR: genuine pairs that are rejected")
         axes.plot(thresholds[1:], far[1:], label=f"FAR: {shorten(name)}", **style)
     axes.axvline(_shown_threshold(report), color="black", linestyle="--", linewidth=1, label=_threshold_name(report))
-    axes.set_ylim(-0.01, 1.01)
-    axes.set_xlabel("threshold")
-    axes.set_ylabel("share of the pairs")
+    axes.set(ylim=(-0.01, 1.01), xlabel="threshold", ylabel="share of the pairs")
     axes.grid(alpha=0.3)
     figure.legend(loc="outside upper center", ncols=3, fontsize=9, frameon=False)
     return figure
 
 
-def draw_pair_reliability(report: "VerificationReport") -> "Figure":
-    """Draw the share of genuine pairs over the probability of being genuine."""
-    names = {"probability": "mean probability of showing the same car", "share": "share of the pairs that show the same car"}
-    return draw_reliability(report.reliability, report.ece or 0.0, unit="pairs", **names)
-
-
 def _groups(report: "VerificationReport") -> list[tuple[str, dict[str, Any], np.ndarray]]:
     """Give name, style of line and pairs of all impostors and of each kind, genuine pairs included."""
-    groups: list[tuple[str, dict[str, Any], np.ndarray]] = []
-    kinds = list(report.by_kind)[:MAX_KINDS]
-    name = "all impostors" if kinds else "impostors"
-    groups.append((name, {"color": _ALL if kinds else _KINDS[0], "linewidth": 2.2}, np.ones(report.n_pairs, bool)))
-    for kind, colour in zip(kinds, _KINDS, strict=False):
+    name, colour = ("all impostors", "black") if report.by_kind else ("impostors", _KINDS[0])
+    groups: list[tuple[str, dict[str, Any], np.ndarray]] = [(name, {"color": colour, "linewidth": 2.2}, np.ones(report.n_pairs, bool))]
+    for kind, colour in zip(report.by_kind, _KINDS, strict=False):  # as many kinds as there are colours
         groups.append((kind, {"color": colour, "linewidth": 1.4}, report.is_genuine | (report.kinds == kind)))
     return groups
 
@@ -157,10 +130,3 @@ def _shown_threshold(report: "VerificationReport") -> float:
 
 def _threshold_name(report: "VerificationReport") -> str:
     return "threshold of the equal error rate" if report.threshold is None else "stored threshold"
-
-
-def _mark_threshold(axes: Any, report: "VerificationReport", place: Any) -> None:
-    if report.threshold is not None:
-        point = point_at(report.scores, report.is_genuine, report.threshold)
-        x, y = place(point.far, point.frr)
-        axes.plot([x], [y], "o", color="black", markersize=9, markerfacecolor="none", label="stored threshold", clip_on=False)
