@@ -9,8 +9,8 @@ import numpy as np
 
 from car_recog.errors import OptionError, TrainingError
 from car_recog.progress import progress_bar
+from car_recog.training.batch_norm import trained_batch_norm
 from car_recog.training.callbacks import AverageWeights, Record, ShowProgress, Watch
-from car_recog.training.fused_norm import fused_batch_norm
 from car_recog.training.history import History
 from car_recog.training.recipe import Phase, Recipe
 from car_recog.training.schedules import PLATEAU_FACTOR, PLATEAU_PATIENCE, build_optimizer, is_kernel
@@ -145,7 +145,7 @@ def run_phase(
         Record(history, phase.name),
         *([_falling_rate(task.monitor)] if phase.schedule == "plateau" else []),
     ]
-    with fused_batch_norm(network), progress_bar(phase.name, n_epochs * len(batches), is_shown=task.has_progress) as advance:
+    with trained_batch_norm(network), progress_bar(phase.name, n_epochs * len(batches), is_shown=task.has_progress) as advance:
         if task.has_progress:
             callbacks.append(ShowProgress(phase.name, advance))
         model.fit(

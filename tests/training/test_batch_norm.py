@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from car_recog.training.fused_norm import fused_batch_norm
+from car_recog.training.batch_norm import trained_batch_norm
 
 
 def network(**options: object) -> keras.Model:
@@ -35,10 +35,10 @@ def step(model: keras.Model) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("options", [{}, {"scale": False}, {"center": False}, {"momentum": 0.5, "epsilon": 0.1}])
 def test_values_gradients_and_statistics_are_those_of_keras(options: dict[str, object]) -> None:
-    expected = step(network(**options))
+    expected = step(network(**{"momentum": 0.9} | options))
 
     model = network(**options)
-    with fused_batch_norm(model):
+    with trained_batch_norm(model):
         assert "FusedBatchNormV3" in operations(model)
         found = step(model)
 
@@ -51,13 +51,21 @@ def test_nested_networks_are_reached() -> None:
     inner = network()
     outer = keras.Sequential([keras.Input((9, 7, 3)), inner, keras.layers.Dense(2)])
 
-    with fused_batch_norm(outer):
+    with trained_batch_norm(outer):
         assert "FusedBatchNormV3" in operations(inner)
+
+
+def test_statistics_follow_quickly_and_what_is_quicker_stays() -> None:
+    slow, quick = network(), network(momentum=0.5)
+
+    with trained_batch_norm(slow), trained_batch_norm(quick):
+        assert [model.get_layer("norm").momentum for model in (slow, quick)] == [0.9, 0.5]
+    assert [model.get_layer("norm").momentum for model in (slow, quick)] == [0.99, 0.5]
 
 
 def test_afterwards_keras_is_what_it_was() -> None:
     model = network()
-    with pytest.raises(KeyError), fused_batch_norm(model):
+    with pytest.raises(KeyError), trained_batch_norm(model):
         raise KeyError
 
     assert "call" not in vars(model.get_layer("norm"))
@@ -70,7 +78,7 @@ def test_inference_and_frozen_layers_go_as_before() -> None:
     expected = model.predict_on_batch(photos)
     model.get_layer("norm").trainable = False
 
-    with fused_batch_norm(model):
+    with trained_batch_norm(model):
         np.testing.assert_array_equal(model(photos, training=True), model(photos, training=False))
         np.testing.assert_allclose(model(photos, training=True), expected, rtol=1e-5)
         assert "FusedBatchNormV3" not in operations(model)
@@ -79,11 +87,12 @@ def test_inference_and_frozen_layers_go_as_before() -> None:
 @pytest.mark.parametrize("options", [{"axis": 1}, {"epsilon": 1e-6}, {"synchronized": True}, {"dtype": "mixed_bfloat16"}])
 def test_what_the_kernel_does_not_do_is_left_to_keras(options: dict[str, object]) -> None:
     model = network(**options)
-    with fused_batch_norm(model):
+    with trained_batch_norm(model):
         assert "FusedBatchNormV3" not in operations(model)
 
 
 def test_vectors_are_left_to_keras() -> None:
     model = keras.Sequential([keras.Input((3,)), keras.layers.BatchNormalization(name="norm")])
-    with fused_batch_norm(model):
+    with trained_batch_norm(model):
         assert "call" not in vars(model.get_layer("norm"))
+        assert model.get_layer("norm").momentum == 0.99
