@@ -18,8 +18,7 @@ class ArcFaceLoss(keras.losses.Loss):  # type: ignore[misc]
     Args:
         scale: Multiplies the cosines, above 0.
         margin: Added to the angle, in radians, from 0 to pi / 2. Where the sum would pass pi, the cosine falls by `margin * sin(margin)`.
-        reduction: As of every Keras loss.
-        name: As of every Keras loss.
+        reduction: As of every Keras loss; so is `name`.
 
     Raises:
         OptionError: A value out of range.
