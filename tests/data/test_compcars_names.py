@@ -194,7 +194,7 @@ def test_faults_of_the_surveillance_set_are_told(surveillance):
     cars = CompCarsDataset(surveillance)
     (surveillance / "sv_data" / "train_surveillance.txt").write_text("1/gone.jpg\nx.jpg\n")
 
-    with pytest.raises(DataError, match=r"2 faults .*\n  train_surveillance.txt, line 1: missing photo '1/gone.jpg'\n.*<folder>"):
+    with pytest.raises(DataError, match=r"2 faults .*\n  train_surveillance.txt, line 1: no such photo: '1/gone.jpg'\n.*<folder>"):
         cars.surveillance("train")
     with pytest.raises(OptionError, match="label must be 'model' or 'make'; got 'part'"):
         cars.surveillance(label="part")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from car_recog.data import pair_lists
+from car_recog.data import lists
 from car_recog.data.pair_lists import read_pairs, read_unlabelled_pairs
 from car_recog.data.pairs import PairDataset
 from car_recog.errors import DataError
@@ -87,8 +87,8 @@ def test_no_list_empty_lists_and_lists_without_end_are_refused(root, write, monk
         read_pairs(root / "none.txt", root)
     with pytest.raises(DataError, match="lists no pairs"):
         read_pairs(write("", " "), root)
-    monkeypatch.setattr(pair_lists, "MAX_LIST_BYTES", 10)
-    with pytest.raises(DataError, match="is no list of pairs"):
+    monkeypatch.setattr(lists, "MAX_LIST_BYTES", 10)
+    with pytest.raises(DataError, match="too large for a list of pairs"):
         read_pairs(write("1/2/a.jpg 1/2/b.jpg 1"), root)
 
 
