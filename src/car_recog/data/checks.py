@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MIN_SIDE = 32
 """Photos with a shorter side below this many pixels are tiny."""
 
-SEVERITIES = ("error", "warning", "note")
 KINDS = {
     "unreadable": ("error", "unreadable"),
     "contradictions": ("error", "same file in several classes"),

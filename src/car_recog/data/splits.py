@@ -135,7 +135,7 @@ def _deal_groups(
         lack = ((target - have[open_sides][:, classes]) / target * counts / totals[classes]).sum(axis=1)
         side_of[g] = open_sides[np.argmax(lack)]
         have[side_of[g], classes] += counts
-    return side_of[group_of]
+    return np.asarray(side_of[group_of])
 
 
 def _lacking(labels: np.ndarray, side_of: np.ndarray, n_sides: int) -> np.ndarray:
