@@ -158,13 +158,7 @@ def _n_photos(findings: Iterable[Finding]) -> int:
 def check_data(
     dataset: "ImageDataset", *, against: Sequence["ImageDataset"] = (), on_photo: Callable[[int], object] | None = None
 ) -> DataReport:
-    """Check a dataset; see `ImageDataset.check`.
-
-    Args:
-        dataset: The photos.
-        against: Datasets that must not hold any of them.
-        on_photo: Called with the number of photos done after each piece of work.
-    """
+    """Check a dataset; see `ImageDataset.check`. `on_photo` is called with the number of photos done after each piece of work."""
     facts, sources = _facts_of(dataset, on_photo), _sources(dataset)
     others = [fact for other in against for fact in _facts_of(other, on_photo)]
     names = [name for number, other in enumerate(against, 1) for name in _sources(other, f" of dataset {number}")]

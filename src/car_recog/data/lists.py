@@ -58,12 +58,7 @@ def check_list(path: Path, what: str) -> None:
 
 
 def read_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[str, list[str]]]:
-    """Read the rows of a CSV file, each with the line where it ends.
-
-    Args:
-        path: The file.
-        columns: What its first line must hold.
-        what: What it ought to be, for messages.
+    """Read the rows below the line of columns of a CSV file, each with the line where it ends; `what` it ought to be is for messages.
 
     Raises:
         DataError: Another first line, or a row that is no CSV.
