@@ -9,12 +9,8 @@ from car_recog.errors import DataError
 
 
 @pytest.fixture
-def root(tmp_path):
-    for name in ("1/2/a.jpg", "1/2/b.jpg", "1/3/c.jpg", "with space/d e.jpg"):
-        path = tmp_path / "photos" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(name)
-    return tmp_path / "photos"
+def root(lay_files):
+    return lay_files({f"photos/{name}": name for name in ("1/2/a.jpg", "1/2/b.jpg", "1/3/c.jpg", "with space/d e.jpg")}) / "photos"
 
 
 @pytest.fixture
