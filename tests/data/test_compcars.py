@@ -147,6 +147,8 @@ def test_all_missing_photos_of_a_view_are_told_in_one_error(lay):
     ("line", "fault"),
     [
         ("1/2/2010/4/a.jpg", "'1/2/2010/4/a.jpg' is of part 4, the list of part 3"),
+        ("1/2/2010/./a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '1/2/2010/./a.jpg'"),
+        ("1/2/2010/3/4/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '1/2/2010/3/4/a.jpg'"),
         ("1/2/2010/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '1/2/2010/a.jpg'"),
         ("../../2010/3/a.jpg", "'../../2010/3/a.jpg' is not a path below the root"),
         ("/2/2010/3/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '/2/2010/3/a.jpg'"),

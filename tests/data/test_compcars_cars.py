@@ -111,14 +111,6 @@ def test_of_many_faults_twenty_are_shown(lay):
     assert faults == [f"  test.txt, line {i + 1}: no such photo: '1/2/2010/gone{i}.jpg'" for i in range(20)]
 
 
-@pytest.mark.parametrize("line", ["1/2/a.jpg", "1/2/2010/3/a.jpg", "/1/2/a.jpg", "1/2/./a.jpg"])
-def test_a_line_of_another_form_is_told(lay, line):
-    with pytest.raises(DataError, match=r"1 fault in .*\n  train.txt, line 1: expected <make>/<model>/<year>/<name>.jpg, got '") as error:
-        lay({"1/2/2010/a.jpg": None}, train=[line]).models("train")
-
-    assert f"got '{line}'\n" in str(error.value)
-
-
 def test_a_tree_without_cars_and_an_unknown_split_are_told(lay):
     cars = lay({"1/2/2010/a.txt": None})
 

@@ -73,11 +73,6 @@ def test_all_faults_are_told_with_their_lines(root, write):
     ]
 
 
-def test_paths_of_another_form_are_told(root, write):
-    with pytest.raises(DataError, match="1 fault:\n  line 1: expected <make>/<name>.jpg, got '1/2/a.jpg'$"):
-        read_pairs(write("1/2/a.jpg 1/2/a.jpg 1"), root, form="<make>/<name>.jpg")
-
-
 def test_no_list_empty_lists_and_lists_without_end_are_refused(root, write, monkeypatch):
     with pytest.raises(DataError, match="No such list of pairs"):
         read_pairs(root / "none.txt", root)

@@ -21,12 +21,7 @@ _CHUNK = 64
 
 
 class PhotoCache:
-    """Photos of one size and one way of resizing.
-
-    Args:
-        image_size: `(height, width)` in pixels.
-        resize: How photos are fitted: see `images.decode`.
-    """
+    """Photos of one size, `(height, width)` in pixels, and one way of resizing: see `images.decode`."""
 
     def __init__(self, image_size: tuple[int, int], resize: str) -> None:
         self.image_size = image_size

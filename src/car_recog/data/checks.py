@@ -170,11 +170,7 @@ def check_data(
 
 
 def near_groups(dataset: "ImageDataset", keys: Sequence[Hashable | None]) -> list[int | None]:
-    """Unite the photos of equal keys, exact duplicates and near-duplicates; broken photos are like nothing.
-
-    Args:
-        dataset: The photos.
-        keys: One for each photo; None equals nothing.
+    """Unite the photos of equal keys, exact duplicates and near-duplicates; broken photos are like nothing, and a key of None is no key.
 
     Returns:
         The number of the group of each photo; None where it stands alone.
