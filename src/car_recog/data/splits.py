@@ -60,19 +60,10 @@ def split_indices(
 
 
 def split_classes(labels: np.ndarray, fractions: Sequence[float], *, groups: Sequence[Hashable], seed: int = 0) -> list[np.ndarray]:
-    """Split the places of a list of labels so that no two sides share a class.
-
-    Args:
-        labels: Class ids, shape `(n,)`.
-        fractions: Share of the classes for each side, in (0, 1]; 1 in sum at most.
-        groups: One key per label: classes that share a key stay on one side. None is shared with nobody.
-        seed: Seed of the draw.
-
-    Returns:
-        One sorted array of places per fraction.
+    """Split as `split_indices`, but so that no two sides share a class: fractions are of classes, and those that share a key stay together.
 
     Raises:
-        DataError: Fractions as in `split_indices`, or fewer classes than sides.
+        DataError: Fractions as there, or fewer classes than sides.
 
     Example:
         >>> sides = split_classes(np.array([0, 0, 1, 2, 2]), [0.6, 0.4], groups=[None, None, "street", "street", None])
