@@ -159,9 +159,9 @@ def check_data(
     dataset: "ImageDataset", *, against: Sequence["ImageDataset"] = (), on_photo: Callable[[int], object] | None = None
 ) -> DataReport:
     """Check a dataset; see `ImageDataset.check`. `on_photo` is called with the number of photos done after each piece of work."""
-    facts, sources = _facts_of(dataset, on_photo), _sources(dataset)
+    facts, sources = _facts_of(dataset, on_photo), photo_names(dataset)
     others = [fact for other in against for fact in _facts_of(other, on_photo)]
-    names = [name for number, other in enumerate(against, 1) for name in _sources(other, f" of dataset {number}")]
+    names = [name for number, other in enumerate(against, 1) for name in photo_names(other, f" of dataset {number}")]
     classes = [sample.class_name for sample in dataset.samples]
     findings = [*_check_alone(facts, sources, classes), *_check_together(facts + others, sources + names, classes)]
     order = list(KINDS)
@@ -188,7 +188,8 @@ def _facts_of(dataset: "ImageDataset", on_photo: Callable[[int], object] | None)
     return read_fingerprints([sample.path for sample in dataset.samples if sample.path is not None], on_photo=on_photo)
 
 
-def _sources(dataset: "ImageDataset", suffix: str = "") -> list[str]:
+def photo_names(dataset: "ImageDataset", suffix: str = "") -> list[str]:
+    """Name photos in a report: by their paths, arrays by their places."""
     return [f"photo {i}{suffix}" if sample.path is None else str(sample.path) for i, sample in enumerate(dataset.samples)]
 
 
