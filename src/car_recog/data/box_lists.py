@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from car_recog.data.images import MAX_SIDE, Box
-from car_recog.data.lists import check_list, read_rows
-from car_recog.errors import DataError, listed
+from car_recog.data.lists import check_list, raise_faults, read_rows
+from car_recog.errors import DataError
 
 COLUMNS = ("path", "left", "top", "right", "bottom")
 
@@ -36,8 +36,7 @@ def read_boxes(path: Path, photos: Sequence[Path]) -> list[Box | None]:
                 found[place] = max(found[place] or box, box, key=_area)
         except ValueError as error:
             faults.append(f"{where}: {error}")
-    if faults:
-        raise DataError(f"'{path}' is no sound list of boxes. {len(faults)} faults:{listed(faults)}")
+    raise_faults(faults, f"'{path}' is no sound list of boxes.")
     return found
 
 

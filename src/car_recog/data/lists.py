@@ -40,10 +40,7 @@ def read_list(path: Path, root: Path) -> list[tuple[Path, str, str | None]]:
             faults.append(f"{where}: {fault}")
         else:
             photos.append((root / row[0], row[1], row[2] or None))
-    if faults:
-        raise DataError(
-            f"'{path}' does not fit the photos below '{root}'. Name their folder as root. {len(faults)} faults:{listed(faults)}"
-        )
+    raise_faults(faults, f"'{path}' does not fit the photos below '{root}'. Name their folder as root.")
     if not photos:
         raise DataError(f"'{path}' lists no photos.")
     return photos
@@ -55,6 +52,12 @@ def check_list(path: Path, what: str) -> None:
         raise DataError(f"No such {what}: '{path}'.")
     if path.stat().st_size > MAX_LIST_BYTES:
         raise DataError(f"'{path}' is larger than {MAX_LIST_BYTES // 2**20} MiB, too large for a {what}. Keep only what your photos need.")
+
+
+def raise_faults(faults: Sequence[str], told: str) -> None:
+    """Raise all faults of a list, if any, in one error that begins with what they tell."""
+    if faults:
+        raise DataError(f"{told} {len(faults)} fault{'s' * (len(faults) > 1)}:{listed(faults)}")
 
 
 def read_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[str, list[str]]]:

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from car_recog.data.lists import PhotosBelow, check_list
-from car_recog.errors import DataError, listed
+from car_recog.data.lists import PhotosBelow, check_list, raise_faults
+from car_recog.errors import DataError
 
 
 def read_pairs(path: Path, root: Path, *, form: str | None = None) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
@@ -49,9 +49,7 @@ def _read(path: Path, root: Path, form: str | None, *, is_labelled: bool) -> tup
                 first, second = (place.setdefault(photos.names[name], len(place)) for name in fields[:2])
                 pairs.append((first, second))
                 labels.append(fields[-1])
-    if faults:
-        count = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
-        raise DataError(f"'{path}' does not fit the photos below '{root}'. Name their folder as root. {count}:{listed(faults)}")
+    raise_faults(faults, f"'{path}' does not fit the photos below '{root}'. Name their folder as root.")
     if not pairs:
         raise DataError(f"'{path}' lists no pairs.")
     return list(place), np.array(pairs), labels
