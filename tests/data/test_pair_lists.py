@@ -57,8 +57,9 @@ def test_all_faults_are_told_with_their_lines(root, write):
     with pytest.raises(DataError) as caught:
         PairDataset.from_file(path, root)
 
-    first, *faults = str(caught.value).splitlines()
-    assert first == f"'{path}' does not fit the photos below '{root}'. Name their folder as root. 10 faults:"
+    first, *faults, advice = str(caught.value).splitlines()
+    assert first == f"10 faults in '{path}':"
+    assert advice == f"The photos were looked for below '{root}'; name their folder as root."
     assert faults == [
         "  line 2: expected 'path1 path2 label', got '1/2/a.jpg 1/2/b.jpg'",
         "  line 3: expected 'path1 path2 label', got 'with space/d e.jpg 1/2/a.jpg 1'",
@@ -94,5 +95,5 @@ def test_pairs_to_be_told_apart_may_lack_labels_and_repeat_a_photo(root, write):
 
 
 def test_faults_of_pairs_without_labels_are_told_by_line(root, write):
-    with pytest.raises(DataError, match="2 faults:\n  line 1: expected 'path1 path2', got '1/2/a.jpg'\n  line 2: no such photo: 'x.jpg'"):
+    with pytest.raises(DataError, match="2 faults .*\n  line 1: expected 'path1 path2', got '1/2/a.jpg'\n  line 2: no such photo: 'x.jpg'"):
         read_unlabelled_pairs(write("1/2/a.jpg", "1/2/a.jpg x.jpg"), root)

@@ -36,7 +36,7 @@ def read_boxes(path: Path, photos: Sequence[Path]) -> list[Box | None]:
                 found[place] = max(found[place] or box, box, key=_area)
         except ValueError as error:
             faults.append(f"{where}: {error}")
-    raise_faults(faults, f"'{path}' is no sound list of boxes.")
+    raise_faults(faults, f"the boxes of '{path}'", "Correct them, or leave them out: photos without a box stay whole.")
     return found
 
 

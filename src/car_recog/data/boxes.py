@@ -79,7 +79,8 @@ def _listed_boxes(dataset: ImageDataset, path: Path) -> list[Box | None]:
         raise DataError(f"'{path}' holds no box of any of the {len(photos)} photos. Paths in it must end the paths of photos.")
     with ThreadPoolExecutor() as pool:
         fitted = list(pool.map(fit, photos, boxes))
-    raise_faults([fault for fault in fitted if isinstance(fault, str)], f"'{path}' does not fit the photos.")
+    faults = [fault for fault in fitted if isinstance(fault, str)]
+    raise_faults(faults, f"the boxes of '{path}'", "Give the boxes of these photos, in pixels of the upright photo.")
     return [box for box in fitted if not isinstance(box, str)]
 
 

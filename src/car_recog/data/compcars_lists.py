@@ -5,8 +5,8 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from car_recog.data.folders import PHOTO_SUFFIXES
-from car_recog.data.lists import PhotosBelow
-from car_recog.errors import DataError, listed
+from car_recog.data.lists import PhotosBelow, raise_faults
+from car_recog.errors import DataError
 
 VIEWPOINTS = {-1: "uncertain", 1: "front", 2: "rear", 3: "side", 4: "front-side", 5: "rear-side"}
 """Where a car is seen from, by CompCars' numbers."""
@@ -122,9 +122,3 @@ def _parse_label(raw: bytes) -> Label:
         raise ValueError(n_boxes)
     has_area = x2 > max(x1, 0) and y2 > max(y1, 0)
     return VIEWPOINTS[viewpoint], (max(x1 - 1, 0), max(y1 - 1, 0), x2, y2) if has_area else None
-
-
-def raise_faults(faults: Sequence[str], where: str, advice: str) -> None:
-    """Report the faults of a view, if any, in one error."""
-    if faults:
-        raise DataError(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {where}:{listed(faults)}\n{advice}")

@@ -40,7 +40,7 @@ def read_list(path: Path, root: Path) -> list[tuple[Path, str, str | None]]:
             faults.append(f"{where}: {fault}")
         else:
             photos.append((root / row[0], row[1], row[2] or None))
-    raise_faults(faults, f"'{path}' does not fit the photos below '{root}'. Name their folder as root.")
+    raise_faults(faults, f"'{path}'", f"The photos were looked for below '{root}'; name their folder as root.")
     if not photos:
         raise DataError(f"'{path}' lists no photos.")
     return photos
@@ -54,10 +54,10 @@ def check_list(path: Path, what: str) -> None:
         raise DataError(f"'{path}' is larger than {MAX_LIST_BYTES // 2**20} MiB, too large for a {what}. Keep only what your photos need.")
 
 
-def raise_faults(faults: Sequence[str], told: str) -> None:
-    """Raise all faults of a list, if any, in one error that begins with what they tell."""
+def raise_faults(faults: Sequence[str], where: str, advice: str) -> None:
+    """Report all faults of a list, if any, in one error."""
     if faults:
-        raise DataError(f"{told} {len(faults)} fault{'s' * (len(faults) > 1)}:{listed(faults)}")
+        raise DataError(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {where}:{listed(faults)}\n{advice}")
 
 
 def read_rows(path: Path, columns: Sequence[str], what: str) -> Iterator[tuple[str, list[str]]]:

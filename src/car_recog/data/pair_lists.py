@@ -49,7 +49,7 @@ def _read(path: Path, root: Path, form: str | None, *, is_labelled: bool) -> tup
                 first, second = (place.setdefault(photos.names[name], len(place)) for name in fields[:2])
                 pairs.append((first, second))
                 labels.append(fields[-1])
-    raise_faults(faults, f"'{path}' does not fit the photos below '{root}'. Name their folder as root.")
+    raise_faults(faults, f"'{path}'", f"The photos were looked for below '{root}'; name their folder as root.")
     if not pairs:
         raise DataError(f"'{path}' lists no pairs.")
     return list(place), np.array(pairs), labels
