@@ -198,6 +198,9 @@ def test_weights_saved_from_a_backbone_are_read_back(tmp_path):
     again = build("mobilenet", weights=path, alpha=0.25)
 
     np.testing.assert_array_equal(np.asarray(again(photos)), np.asarray(source(photos)))
+    refusal = r"do not fit the backbone 'mobilenet' with the backbone_options \{'alpha': 0\.5\}: (.|\n)*same backbone_options"
+    with pytest.raises(WeightsError, match=refusal):
+        build("mobilenet", weights=path, alpha=0.5)
 
 
 @pytest.mark.parametrize("ending", [".h5", ".weights.h5"])
@@ -214,15 +217,6 @@ def test_a_weights_file_that_is_not_hdf5_is_named(tmp_path):
 
     with pytest.raises(WeightsError, match=rf"'{path}' is not an HDF5 file: it starts with b'<html>no'"):
         build("mobilenet", weights=str(path), alpha=0.25)
-
-
-def test_weights_of_another_width_are_refused_and_point_to_the_options(tmp_path):
-    path = str(tmp_path / "thin.weights.h5")
-    build("mobilenet", alpha=0.25).save_weights(path)
-    refusal = r"do not fit the backbone 'mobilenet' with the backbone_options \{'alpha': 0\.5\}: (.|\n)*same backbone_options"
-
-    with pytest.raises(WeightsError, match=refusal):
-        build("mobilenet", weights=path, alpha=0.5)
 
 
 @pytest.fixture
@@ -295,10 +289,8 @@ class TestRealWeights:
         np.testing.assert_array_equal(np.asarray(by_name(photos)), np.asarray(by_path(photos)))
         assert offline == []
 
-    def test_they_do_not_fit_another_width(self, path):
+    def test_they_do_not_fit_another_width_or_network(self, path):
         with pytest.raises(WeightsError, match=r"backbone_options \{'alpha': 0\.5\}"):
             build("mobilenet", weights=str(path), alpha=0.5)
-
-    def test_they_do_not_fit_another_network(self, path):
         with pytest.raises(WeightsError, match="do not fit the backbone 'tiny_cnn'"):
             build("tiny_cnn", weights=str(path))

@@ -28,31 +28,21 @@ def test_plain_cnn_is_three_blocks_that_each_halve_the_map():
     assert model.count_params() == 896 + 18_496 + 73_856
 
 
-def test_plain_cnn_computes_convolution_relu_and_pooling():
-    model = build("plain_cnn", widths=[1])
+@pytest.mark.parametrize(
+    ("normalization", "channel", "change"),
+    [("backbone", 0, lambda red: np.maximum(red / 127.5 - 1, 0)), ("unit", 2, lambda blue: blue / 255)],
+)
+def test_plain_cnn_normalizes_and_computes_convolution_relu_and_pooling(normalization, channel, change):
+    model = build("plain_cnn", widths=[1], normalization=normalization)
     kernel = np.zeros((3, 3, 3, 1), "float32")
-    kernel[1, 1, 0, 0] = 1
+    kernel[1, 1, channel, 0] = 1
     model.set_weights([kernel, np.zeros(1, "float32")])
     photos = make_photos()
 
     features = np.asarray(model(photos))
 
-    # The kernel copies red, which lies in [-1, 1]; ReLU cuts below 0; each 2x2 square leaves its largest.
-    red = np.maximum(photos[..., 0] / 127.5 - 1, 0)
-    wanted = red.reshape(2, 32, 2, 32, 2).max(axis=(2, 4))
-    np.testing.assert_allclose(features[..., 0], wanted, atol=1e-5)
-
-
-def test_unit_leaves_the_photos_in_0_to_1():
-    model = build("plain_cnn", widths=[1], normalization="unit")
-    kernel = np.zeros((3, 3, 3, 1), "float32")
-    kernel[1, 1, 2, 0] = 1
-    model.set_weights([kernel, np.zeros(1, "float32")])
-    photos = make_photos()
-
-    features = np.asarray(model(photos))
-
-    wanted = (photos[..., 2] / 255).reshape(2, 32, 2, 32, 2).max(axis=(2, 4))
+    # The kernel copies one colour, which lies in [-1, 1] or [0, 1]; ReLU cuts below 0; each 2x2 square leaves its largest.
+    wanted = change(photos[..., channel]).reshape(2, 32, 2, 32, 2).max(axis=(2, 4))
     np.testing.assert_allclose(features[..., 0], wanted, atol=1e-5)
 
 

@@ -42,8 +42,10 @@ def lay_files(tmp_path):
 
 
 @pytest.fixture
-def root(tmp_path):
-    return tmp_path / "cache"
+def root(tmp_path, monkeypatch):
+    """The folder of decoded photos in a cache that no other test fills."""
+    monkeypatch.setenv("CAR_RECOG_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache" / "photos"
 
 
 @pytest.fixture

@@ -128,7 +128,7 @@ def test_lists_that_are_none_are_told(cars, listing, tmp_path, monkeypatch):
         cars.with_boxes(listing("path,x,y,w,h\na,1,2,3,4\n"))
     with pytest.raises(DataError, match="these are arrays"):
         ImageDataset.from_arrays(np.zeros((1, 8, 8, 3), np.uint8), ["a"]).with_boxes(listing(HEADER))
-    monkeypatch.setattr("car_recog.data.box_lists.MAX_LIST_BYTES", 9)
+    monkeypatch.setattr("car_recog.data.lists.MAX_LIST_BYTES", 9)
     with pytest.raises(DataError, match="is larger than"):
         cars.with_boxes(listing(HEADER))
 

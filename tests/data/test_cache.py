@@ -16,9 +16,9 @@ from car_recog.data.images import decode
 SIZE = (6, 8)
 
 
-def load(root, paths, *, size=SIZE, resize="stretch"):
+def load(paths, *, size=SIZE, resize="stretch"):
     """Do what one run does: the pixels of some photos, through the cache."""
-    photos = PhotoCache(size, resize, root=root)
+    photos = PhotoCache(size, resize)
     return photos.read(np.array(photos.place(paths)))
 
 
@@ -27,29 +27,25 @@ def plain(paths, *, size=SIZE, resize="stretch"):
     return np.stack([decode(path, image_size=size, resize=resize) for path in paths])
 
 
-def packs(root):
-    return sorted(root.rglob("*.keys.npy"))
-
-
 @pytest.mark.parametrize("resize", ["stretch", "letterbox", "center_crop"])
 def test_photos_come_back_as_they_are_decoded(photos, root, resize):
-    assert np.array_equal(load(root, photos, resize=resize), plain(photos, resize=resize))
-    assert np.array_equal(load(root, photos[::-2], resize=resize), plain(photos[::-2], resize=resize))
+    assert np.array_equal(load(photos, resize=resize), plain(photos, resize=resize))
+    assert np.array_equal(load(photos[::-2], resize=resize), plain(photos[::-2], resize=resize))
 
 
 def test_a_photo_is_decoded_once_for_all_runs_and_datasets(photos, root, decoded):
-    load(root, photos[:4])
+    load(photos[:4])
     assert sorted(decoded) == ["0.png", "1.png", "2.png", "3.png"]
 
-    load(root, photos[:4])
-    load(root, photos[2:])
+    load(photos[:4])
+    load(photos[2:])
 
     assert sorted(decoded) == [path.name for path in photos]
-    assert np.array_equal(load(root, photos), plain(photos))
+    assert np.array_equal(load(photos), plain(photos))
 
 
 def test_one_cache_is_asked_again_and_again(photos, root, decoded):
-    photo_cache = PhotoCache(SIZE, "stretch", root=root)
+    photo_cache = PhotoCache(SIZE, "stretch")
 
     first = photo_cache.place(photos[:3])
     places = photo_cache.place(photos)
@@ -62,52 +58,52 @@ def test_the_same_content_under_two_names_is_decoded_once(photos, root, decoded)
     twin = photos[0].with_name("twin.png")
     twin.write_bytes(photos[0].read_bytes())
 
-    both = load(root, [photos[0], twin])
+    both = load([photos[0], twin])
 
     assert len(decoded) == 1
     assert np.array_equal(both[0], both[1])
-    assert list_cache(root)[0].n_photos == 1
+    assert list_cache()[0].n_photos == 1
 
 
 def test_parts_of_a_photo_are_kept_apart_and_each_is_decoded_once(photos, root, decoded):
     crops = [None, (0, 0, 9, 9), (0, 0, 9, 8), (0, 0, 9, 9)]
-    load(root, photos[:1])
+    load(photos[:1])
 
     for _ in range(2):
-        photo_cache = PhotoCache(SIZE, "stretch", root=root)
+        photo_cache = PhotoCache(SIZE, "stretch")
         pixels = photo_cache.read(np.array(photo_cache.place(photos[:1] * 4, crops=crops)))
 
     assert np.array_equal(pixels, np.stack([decode(photos[0], image_size=SIZE, crop=crop) for crop in crops]))
-    assert decoded == ["0.png"] * 3 and list_cache(root)[0].n_photos == 3
+    assert decoded == ["0.png"] * 3 and list_cache()[0].n_photos == 3
 
 
 def test_new_content_under_an_old_name_is_decoded_anew(photos, root, decoded):
-    load(root, photos[:1])
+    load(photos[:1])
     photos[0].write_bytes(photos[1].read_bytes())
 
-    again = load(root, photos[:1])
+    again = load(photos[:1])
 
     assert decoded == ["0.png", "0.png"]
     assert np.array_equal(again, plain(photos[1:2]))
 
 
 def test_a_photo_that_is_moved_and_touched_is_not_decoded_again(photos, root, decoded):
-    load(root, photos[:1])
+    load(photos[:1])
     moved = photos[0].rename(photos[0].with_name("moved.png"))
     os.utime(moved, (1, 1))
 
-    load(root, [moved])
+    load([moved])
 
     assert decoded == ["0.png"]
 
 
 def test_sizes_ways_of_resizing_and_decoders_are_kept_apart(photos, root, decoded, monkeypatch):
     for size, resize in ((SIZE, "stretch"), (SIZE, "letterbox"), (SIZE[::-1], "stretch")):
-        assert np.array_equal(load(root, photos, size=size, resize=resize), plain(photos, size=size, resize=resize))
+        assert np.array_equal(load(photos, size=size, resize=resize), plain(photos, size=size, resize=resize))
     assert len(decoded) == 21
 
     monkeypatch.setattr(cache, "DECODER_VERSION", cache.DECODER_VERSION + 1)
-    load(root, photos)
+    load(photos)
 
     assert len(decoded) == 28
 
@@ -115,9 +111,9 @@ def test_sizes_ways_of_resizing_and_decoders_are_kept_apart(photos, root, decode
 def test_pieces_of_work_are_reported_and_add_up(photos, root, monkeypatch):
     monkeypatch.setattr(cache, "_CHUNK", 2)
     done = []
-    PhotoCache(SIZE, "stretch", root=root).place(photos[:2])
+    PhotoCache(SIZE, "stretch").place(photos[:2])
 
-    PhotoCache(SIZE, "stretch", root=root).place(photos, on_photo=done.append)
+    PhotoCache(SIZE, "stretch").place(photos, on_photo=done.append)
 
     assert done == [2, 2, 2, 1]
 
@@ -131,30 +127,30 @@ def test_a_run_that_another_one_overtakes_gives_the_right_pixels(photos, root, m
     def decode_slowly(path, **options):
         if not others:
             others.append(path)
-            others.append(load(root, photos))  # another run decodes everything while this one is at its first photo
+            others.append(load(photos))  # another run decodes everything while this one is at its first photo
         return decode(path, **options)
 
     monkeypatch.setattr(cache, "decode", decode_slowly)
-    mine = load(root, photos[::-1])
+    mine = load(photos[::-1])
 
     assert np.array_equal(mine, plain(photos)[::-1])
     assert np.array_equal(others[1], plain(photos))
-    assert list_cache(root)[0].n_photos == 7
-    assert np.array_equal(load(root, photos), plain(photos))
+    assert list_cache()[0].n_photos == 7
+    assert np.array_equal(load(photos), plain(photos))
 
 
 def test_two_processes_at_once_give_the_right_pixels(photos, root, tmp_path):
     code = (
         "import sys, time, pathlib, numpy as np\n"
         "from car_recog.data.cache import PhotoCache\n"
-        "paths = [pathlib.Path(name) for name in sys.argv[4:]]\n"
-        "pathlib.Path(sys.argv[2]).touch()\n"
-        "while not pathlib.Path(sys.argv[3]).exists(): time.sleep(0.001)\n"
-        f"cache = PhotoCache({SIZE}, 'stretch', root=pathlib.Path(sys.argv[1]))\n"
+        "paths = [pathlib.Path(name) for name in sys.argv[3:]]\n"
+        "pathlib.Path(sys.argv[1]).touch()\n"
+        "while not pathlib.Path(sys.argv[2]).exists(): time.sleep(0.001)\n"
+        f"cache = PhotoCache({SIZE}, 'stretch')\n"
         "sys.stdout.buffer.write(cache.read(np.array(cache.place(paths))).tobytes())\n"
     )
     start, ready = tmp_path / "start", [tmp_path / "ready0", tmp_path / "ready1"]
-    commands = [[sys.executable, "-c", code, root, mark, start, *photos] for mark in ready]
+    commands = [[sys.executable, "-c", code, mark, start, *photos] for mark in ready]
     processes = [subprocess.Popen(command, stdout=subprocess.PIPE) for command in commands]
     with ThreadPoolExecutor() as pool:
         outputs = [pool.submit(process.communicate, timeout=60) for process in processes]
@@ -163,38 +159,31 @@ def test_two_processes_at_once_give_the_right_pixels(photos, root, tmp_path):
         start.touch()
 
         assert [output.result()[0] for output in outputs] == [plain(photos).tobytes()] * 2
-    assert list_cache(root)[0].n_photos == 7
-    assert np.array_equal(load(root, photos), plain(photos))
+    assert list_cache()[0].n_photos == 7
+    assert np.array_equal(load(photos), plain(photos))
 
 
 # Looking after it
 
 
 def test_the_cache_is_listed_by_kind_with_its_true_size(photos, root):
-    load(root, photos)
-    load(root, photos[:2], resize="letterbox")
+    load(photos)
+    load(photos[:2], resize="letterbox")
 
-    entries = list_cache(root)
+    entries = list_cache()
 
     assert [(entry.kind, entry.n_photos) for entry in entries] == [
         (f"6x8-letterbox-v{cache.DECODER_VERSION}", 2),
         (f"6x8-stretch-v{cache.DECODER_VERSION}", 7),
+        ("fingerprints", 0),  # the files are too young to be remembered
     ]
-    assert sum(entry.n_bytes for entry in entries) == sum(path.stat().st_size for path in root.rglob("*") if path.is_file())
+    assert sum(entry.n_bytes for entry in entries) == sum(path.stat().st_size for path in root.parent.rglob("*") if path.is_file())
 
 
 def test_clearing_removes_everything_and_tells_how_much(photos, root, decoded):
-    load(root, photos)
-    size = list_cache(root)[0].n_bytes
+    load(photos)
+    size = sum(entry.n_bytes for entry in list_cache())
 
-    assert clear_cache(root) == size > 7 * 6 * 8 * 3
-    assert list_cache(root) == [] and clear_cache(root) == 0
-    assert np.array_equal(load(root, photos), plain(photos)) and len(decoded) == 14
-
-
-def test_the_cache_lies_where_the_variable_says(photos, tmp_path, monkeypatch):
-    monkeypatch.setenv("CAR_RECOG_CACHE", str(tmp_path / "mine"))
-
-    load(None, photos)
-
-    assert packs(tmp_path / "mine" / "photos") and list_cache()[0].n_photos == 7
+    assert clear_cache() == size > 7 * 6 * 8 * 3
+    assert list_cache() == [] and clear_cache() == 0
+    assert np.array_equal(load(photos), plain(photos)) and len(decoded) == 14

@@ -12,14 +12,14 @@ import pytest
 from car_recog.data import cache
 from car_recog.data.cache import PhotoCache, list_cache
 from car_recog.data.images import decode
-from car_recog.errors import CacheFullError, ImageDecodeError, OptionError
+from car_recog.errors import CacheFullError, ImageDecodeError
 
 SIZE = (6, 8)
 
 
-def load(root, paths, *, resize="stretch"):
+def load(paths):
     """Do what one run does: the pixels of some photos, through the cache."""
-    photos = PhotoCache(SIZE, resize, root=root)
+    photos = PhotoCache(SIZE, "stretch")
     return photos.read(np.array(photos.place(paths)))
 
 
@@ -40,7 +40,7 @@ def test_a_broken_photo_is_told_and_the_others_are_there(photos, root):
     photos[2].write_bytes(b"no photo")
     photos[5].unlink()
 
-    photo_cache = PhotoCache(SIZE, "stretch", root=root)
+    photo_cache = PhotoCache(SIZE, "stretch")
     places = photo_cache.place(photos)
 
     assert [isinstance(place, ImageDecodeError) for place in places] == [i in (2, 5) for i in range(7)]
@@ -48,14 +48,14 @@ def test_a_broken_photo_is_told_and_the_others_are_there(photos, root):
     assert str(places[5]).startswith(f"Cannot decode '{photos[5]}': No such file")
     whole = [i for i in range(7) if i not in (2, 5)]
     assert np.array_equal(photo_cache.read(np.array([places[i] for i in whole])), plain([photos[i] for i in whole]))
-    assert list_cache(root)[0].n_photos == 5
+    assert list_cache()[0].n_photos == 5
 
 
 def test_broken_photos_of_the_same_content_are_each_named(photos, root):
     for path in photos[:3]:
         path.write_bytes(b"")
 
-    places = PhotoCache(SIZE, "stretch", root=root).place(photos[:3])
+    places = PhotoCache(SIZE, "stretch").place(photos[:3])
 
     for place, path in zip(places, photos[:3], strict=True):
         assert str(place).startswith(f"Cannot decode '{path}'")
@@ -64,24 +64,24 @@ def test_broken_photos_of_the_same_content_are_each_named(photos, root):
 
 def test_a_broken_photo_does_not_make_the_cache_grow_run_by_run(photos, root):
     photos[2].write_bytes(b"no photo")
-    load_all = PhotoCache(SIZE, "stretch", root=root).place
+    load_all = PhotoCache(SIZE, "stretch").place
     load_all(photos)
-    before = list_cache(root)
+    before = list_cache()
 
     for _ in range(3):
-        assert isinstance(PhotoCache(SIZE, "stretch", root=root).place(photos)[2], ImageDecodeError)
+        assert isinstance(PhotoCache(SIZE, "stretch").place(photos)[2], ImageDecodeError)
 
-    assert list_cache(root) == before
+    assert list_cache() == before
     assert len(packs(root)) == 1
 
 
 def test_a_broken_photo_that_is_mended_is_decoded(photos, root):
     whole = photos[2].read_bytes()
     photos[2].write_bytes(whole[:40])
-    PhotoCache(SIZE, "stretch", root=root).place(photos)
+    PhotoCache(SIZE, "stretch").place(photos)
     photos[2].write_bytes(whole)
 
-    assert np.array_equal(load(root, photos), plain(photos))
+    assert np.array_equal(load(photos), plain(photos))
 
 
 def test_an_error_in_the_middle_leaves_nothing_that_could_be_read(photos, root, monkeypatch):
@@ -92,17 +92,10 @@ def test_an_error_in_the_middle_leaves_nothing_that_could_be_read(photos, root, 
 
     with monkeypatch.context() as patch, pytest.raises(MemoryError, match="killed"):
         patch.setattr(cache, "decode", fail)
-        load(root, photos)
+        load(photos)
 
     assert [path for path in root.rglob("*") if path.is_file()] == []
-    assert np.array_equal(load(root, photos), plain(photos))
-
-
-def test_an_unknown_way_of_resizing_is_told_and_leaves_nothing(photos, root):
-    with pytest.raises(OptionError, match="resize must be one of"):
-        load(root, photos, resize="crop")
-
-    assert [path for path in root.rglob("*") if path.is_file()] == []
+    assert np.array_equal(load(photos), plain(photos))
 
 
 def cut(path):
@@ -135,45 +128,46 @@ DAMAGES = {
 @pytest.mark.parametrize("part", ["pixels", "keys"])
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_pack_is_ignored_and_its_photos_are_decoded_anew(photos, root, decoded, part, damage):
-    load(root, photos)
+    load(photos)
     keys = packs(root)[0]
     DAMAGES[damage](keys if part == "keys" else pixels_of(keys))
 
-    again = load(root, photos)
+    again = load(photos)
 
     assert np.array_equal(again, plain(photos))
     assert len(decoded) == 14
-    assert list_cache(root)[0].n_photos == 7
+    assert list_cache()[0].n_photos == 7
 
 
 def test_pixels_whose_keys_were_never_written_do_not_count(photos, root, decoded):
-    load(root, photos)
+    load(photos)
     packs(root)[0].unlink()
 
-    assert list_cache(root)[0].n_photos == 0
-    assert np.array_equal(load(root, photos), plain(photos)) and len(decoded) == 14
+    assert list_cache()[0].n_photos == 0
+    assert np.array_equal(load(photos), plain(photos)) and len(decoded) == 14
 
 
-def test_what_killed_runs_left_is_removed_after_a_day(photos, root):
-    load(root, photos[:1])
-    folder = packs(root)[0].parent
-    old, young = folder / ".part-old.npy", folder / ".part-young.npy"
+@pytest.mark.parametrize("name", [".part-{}.npy", "{}.npy"], ids=["half a pack", "pixels without keys"])
+def test_what_killed_runs_left_is_removed_after_a_day(photos, root, name):
+    load(photos[:1])
+    old, young = (packs(root)[0].with_name(name.format(age)) for age in ("old", "young"))
     for path in (old, young):
         path.write_bytes(b"half a pack")
     os.utime(old, (time.time() - 2 * 86400,) * 2)
 
-    load(root, photos)
+    load(photos)
 
     assert not old.exists() and young.exists()
+    assert len(packs(root)) == 2
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="links need special rights on Windows")
 def test_a_file_that_another_process_finishes_meanwhile_is_no_fault(photos, root):
-    load(root, photos[:1])
+    load(photos[:1])
     # It is listed, but gone when it is looked at: the same as a link to nowhere.
     (packs(root)[0].parent / ".part-gone.npy").symlink_to("nowhere.npy")
 
-    assert np.array_equal(load(root, photos), plain(photos))
+    assert np.array_equal(load(photos), plain(photos))
 
 
 def test_a_full_disk_is_told_before_any_photo_is_decoded(photos, root, decoded, monkeypatch):
@@ -183,20 +177,6 @@ def test_a_full_disk_is_told_before_any_photo_is_decoded(photos, root, decoded, 
     monkeypatch.setattr(os, "posix_fallocate", full, raising=False)
 
     with pytest.raises(CacheFullError, match=r"No space for 0 MiB of decoded photos in '.*'. Free some"):
-        load(root, photos)
+        load(photos)
     assert decoded == []
     assert not [path for path in root.rglob("*") if path.is_file()]
-
-
-def test_pixels_whose_keys_were_never_written_are_swept_after_a_day(photos, root):
-    load(root, photos[:3])
-    orphan, young = (packs(root)[0].with_name(f"{name}.npy") for name in ("old", "young"))
-    for path in (orphan, young):
-        path.touch()
-    os.utime(orphan, (time.time() - 2 * 24 * 3600,) * 2)
-
-    load(root, photos)
-
-    assert not orphan.exists()
-    assert young.exists()
-    assert len(packs(root)) == 2

@@ -136,9 +136,9 @@ def test_all_missing_photos_of_a_view_are_told_in_one_error(lay):
     message = str(error.value).splitlines()
     assert message[0].startswith("3 faults in the lists for ")
     assert [line.strip() for line in message[1:-1]] == [
-        "test_part_3.txt, line 1: missing photo '1/2/2010/3/gone1.jpg'",
-        "test_part_3.txt, line 4: missing photo '1/2/2010/3/gone2.jpg'",
-        "test_part_8.txt, line 1: missing photo '1/2/2010/8/gone3.jpg'",
+        "test_part_3.txt, line 1: no such photo: '1/2/2010/3/gone1.jpg'",
+        "test_part_3.txt, line 4: no such photo: '1/2/2010/3/gone2.jpg'",
+        "test_part_8.txt, line 1: no such photo: '1/2/2010/8/gone3.jpg'",
     ]
     assert "split=None (`--split random`) takes what is on disk" in message[-1]
 
@@ -147,10 +147,12 @@ def test_all_missing_photos_of_a_view_are_told_in_one_error(lay):
     ("line", "fault"),
     [
         ("1/2/2010/4/a.jpg", "'1/2/2010/4/a.jpg' is of part 4, the list of part 3"),
+        ("1/2/2010/./a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '1/2/2010/./a.jpg'"),
+        ("1/2/2010/3/4/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '1/2/2010/3/4/a.jpg'"),
         ("1/2/2010/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '1/2/2010/a.jpg'"),
-        ("../../2010/3/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '../../2010/3/a.jpg'"),
+        ("../../2010/3/a.jpg", "'../../2010/3/a.jpg' is not a path below the root"),
         ("/2/2010/3/a.jpg", "expected <make>/<model>/<year>/<part id 1 to 8>/<name>.jpg, got '/2/2010/3/a.jpg'"),
-        ("1/2/2010/3/a.jpg 0", "missing photo '1/2/2010/3/a.jpg 0'"),
+        ("1/2/2010/3/a.jpg 0", "no such photo: '1/2/2010/3/a.jpg 0'"),
     ],
 )
 def test_a_line_that_contradicts_its_list_or_form_is_told(lay, line, fault):

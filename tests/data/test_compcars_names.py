@@ -22,20 +22,16 @@ def cells(*rows):
 
 
 @pytest.fixture
-def lay(tmp_path):
+def lay(lay_files):
     """Lay photos (empty files) and files of data/misc: a text, or what a MATLAB file holds."""
 
     def lay_tree(photos, **misc):
-        for place in (*photos, "data/misc/x"):
-            path = tmp_path / place
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
+        texts = {f"data/misc/{name}.txt": content for name, content in misc.items() if isinstance(content, str)}
+        folder = lay_files(dict.fromkeys((*photos, "data/misc/x"), "") | texts)
         for name, content in misc.items():
-            if isinstance(content, str):
-                (tmp_path / "data" / "misc" / f"{name}.txt").write_text(content, "utf-8")
-            else:
-                savemat(tmp_path / "data" / "misc" / f"{name}.mat", content)
-        return CompCarsDataset(tmp_path)
+            if not isinstance(content, str):
+                savemat(folder / "data" / "misc" / f"{name}.mat", content)
+        return CompCarsDataset(folder)
 
     return lay_tree
 
@@ -48,12 +44,9 @@ NAMES = {
 
 
 @pytest.fixture
-def surveillance(tmp_path):
+def surveillance(lay_files, tmp_path):
     """Lay two folders of the surveillance set, with their lists and names."""
-    for folder in ("1", "2", "10"):
-        (tmp_path / "sv_data" / "image" / folder).mkdir(parents=True)
-        (tmp_path / "sv_data" / "image" / folder / "x.jpg").touch()
-    (tmp_path / "sv_data" / "test_surveillance.txt").write_text("10/x.jpg\n1/x.jpg\n")
+    lay_files({f"sv_data/image/{folder}/x.jpg": "" for folder in (1, 2, 10)} | {"sv_data/test_surveillance.txt": "10/x.jpg\n1/x.jpg\n"})
     rows = [("Audi", f"Audi A{i}", i + 20) for i in range(10)]
     rows[1] = ("Hyundai ", "i30", 21)
     savemat(tmp_path / "sv_data" / "sv_make_model_name.mat", {"sv_make_model_name": cells(*rows)})
@@ -194,7 +187,7 @@ def test_faults_of_the_surveillance_set_are_told(surveillance):
     cars = CompCarsDataset(surveillance)
     (surveillance / "sv_data" / "train_surveillance.txt").write_text("1/gone.jpg\nx.jpg\n")
 
-    with pytest.raises(DataError, match=r"2 faults .*\n  train_surveillance.txt, line 1: missing photo '1/gone.jpg'\n.*<folder>"):
+    with pytest.raises(DataError, match=r"2 faults .*\n  train_surveillance.txt, line 1: no such photo: '1/gone.jpg'\n.*<folder>"):
         cars.surveillance("train")
     with pytest.raises(OptionError, match="label must be 'model' or 'make'; got 'part'"):
         cars.surveillance(label="part")

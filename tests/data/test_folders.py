@@ -14,17 +14,9 @@ links = pytest.mark.skipif(sys.platform == "win32", reason="links need special r
 
 
 @pytest.fixture
-def lay(tmp_path):
+def lay(lay_files):
     """Lay empty files below a folder: their content is never read."""
-
-    def lay_files(*names):
-        for name in names:
-            path = tmp_path / "photos" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.touch()
-        return tmp_path / "photos"
-
-    return lay_files
+    return lambda *names: lay_files({f"photos/{name}": "" for name in names}) / "photos"
 
 
 def below(root, paths):

@@ -15,18 +15,15 @@ PORSCHE = r"\$\$(?P<label_model>[^$]+)\$\$(?P<year>\d+)\$\$(?P<colour>[^$]+)\$\$
 
 
 @pytest.fixture
-def lay(tmp_path):
+def lay(lay_files):
     """Lay photos, which hold their own name, and a list of pairs."""
 
-    def lay_files(*lines):
-        for name in {name for line in lines for name in line.split()[:2]}:
-            path = tmp_path / "photos" / name
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(name)
-        (tmp_path / "pairs.txt").write_text("".join(f"{line}\n" for line in lines))
-        return tmp_path / "pairs.txt", tmp_path / "photos"
+    def lay_pairs(*lines):
+        photos = {f"photos/{name}": name for line in lines for name in line.split()[:2]}
+        folder = lay_files({"pairs.txt": "\n".join(lines), **photos})
+        return folder / "pairs.txt", folder / "photos"
 
-    return lay_files
+    return lay_pairs
 
 
 @pytest.fixture

@@ -194,7 +194,7 @@ def test_crops_of_one_street_photo_stay_on_one_side_and_the_shares_hold(shared):
 
 def test_another_deal_is_tried_where_one_leaves_a_class_out(monkeypatch: pytest.MonkeyPatch) -> None:
     labels, groups = np.array([0, 0, 1, 1]), ["a", "b", "a", "b"]
-    deals = iter([np.array([0, 0]), np.array([1, 0])])
+    deals = iter([np.zeros(4, int), np.array([1, 0, 1, 0])])
     monkeypatch.setattr(splits, "_deal_groups", lambda *_: next(deals))
 
     first, second = splits.split_indices(labels, (0.5, 0.5), class_names=["door", "wheel"], groups=groups)

@@ -79,5 +79,3 @@ def test_files_are_read_and_broken_ones_left_out(tmp_path):
 def test_unknown_options_are_refused_at_once():
     with pytest.raises(OptionError, match="resize must be one of"):
         colored(3).to_tf(image_size=(4, 6), resize="crop")
-    with pytest.raises(OptionError, match="on_error must be"):
-        colored(3).to_tf(image_size=(4, 6), on_error="ignore")

@@ -110,15 +110,6 @@ def test_a_network_at_chance_is_reported(toy) -> None:
         train(network(), ArrayBatches(np.zeros_like(x), y))
 
 
-def test_callbacks_of_keras_work(toy) -> None:
-    epochs = []
-
-    watch = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: epochs.append(epoch))
-    train(network(), ArrayBatches(*toy), learning_rate=0.1, callbacks=[watch])
-
-    assert epochs == [0, 1, 2, 3]
-
-
 def test_early_stopping_restores_the_best_weights(toy) -> None:
     x, y = toy
     wrong = ArrayBatches(x, 1 - y)

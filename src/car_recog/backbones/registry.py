@@ -1,6 +1,6 @@
 """The table of backbones: what one is, how to add one, how to look one up."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
@@ -18,10 +18,6 @@ GROUP = "car_recog.backbones"
 def _as_size(value: tuple[int, int]) -> tuple[int, int]:
     height, width = value
     return int(height), int(width)
-
-
-def _as_names(values: Iterable[str]) -> tuple[str, ...]:
-    return tuple(values)
 
 
 @attrs.frozen(kw_only=True)
@@ -57,9 +53,9 @@ class BackboneSpec:
     min_image_size: tuple[int, int] = attrs.field(default=(32, 32), converter=_as_size)
     is_size_flexible: bool = True
     normalization: str = "inside its own graph"
-    normalizations: tuple[str, ...] = attrs.field(default=("backbone",), converter=_as_names)
-    weights: tuple[str, ...] = attrs.field(default=(), converter=_as_names)
-    freeze_points: tuple[str, ...] = attrs.field(default=(), converter=_as_names)
+    normalizations: tuple[str, ...] = attrs.field(default=("backbone",), converter=tuple[str, ...])
+    weights: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
+    freeze_points: tuple[str, ...] = attrs.field(default=(), converter=tuple[str, ...])
     licence: str = "unknown"
     source: str = "unknown"
 

@@ -19,10 +19,6 @@ def stages(model: "keras.Model", spec: BackboneSpec) -> "list[list[keras.layers.
     the short cuts of a residual block and the pooling inside squeeze-and-excitation end nothing. A model that is not a graph of layers
     is one stage.
 
-    Args:
-        model: What the spec has built, in any configuration.
-        spec: Its spec.
-
     Returns:
         All of `model.layers`, in their order; each stage holds at least one layer with weights.
 

@@ -49,12 +49,7 @@ def _check_is_hdf5(path: str) -> None:
 
 
 def fetch_error(name: str, error: Exception) -> WeightsError:
-    """Word a failed fetch of pretrained weights, with the ways to do without the network.
-
-    Args:
-        name: The backbone.
-        error: What Keras raised.
-    """
+    """Word a failed fetch of the pretrained weights of a backbone, with the ways to do without the network."""
     folder = Path(os.environ.get("KERAS_HOME", "~/.keras")).expanduser() / "models"
     address = re.search(r"https?://\S+?(?=:? |$)", str(error))
     if address is None:

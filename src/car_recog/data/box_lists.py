@@ -8,8 +8,8 @@ from pathlib import Path, PurePosixPath
 from typing import Any, TypeAlias
 
 from car_recog.data.images import MAX_SIDE, Box
-from car_recog.data.lists import MAX_LIST_BYTES, read_rows
-from car_recog.errors import DataError, listed
+from car_recog.data.lists import check_list, raise_faults, read_rows
+from car_recog.errors import DataError
 
 COLUMNS = ("path", "left", "top", "right", "bottom")
 
@@ -25,10 +25,7 @@ def read_boxes(path: Path, photos: Sequence[Path]) -> list[Box | None]:
     Raises:
         DataError: No such list, no list of boxes, or entries with faults; all are told at once.
     """
-    if not path.is_file():
-        raise DataError(f"No such list of boxes: '{path}'.")
-    if path.stat().st_size > MAX_LIST_BYTES:
-        raise DataError(f"'{path}' is larger than {MAX_LIST_BYTES // 2**20} MiB; keep only the boxes of your photos.")
+    check_list(path, "list of boxes")
     read, edges_of = (_read_csv, _edges_of_row) if path.suffix.lower() == ".csv" else (_read_coco, _edges_of_note)
     found: list[Box | None] = [None] * len(photos)
     places, faults = _Places(photos), []
@@ -39,8 +36,7 @@ def read_boxes(path: Path, photos: Sequence[Path]) -> list[Box | None]:
                 found[place] = max(found[place] or box, box, key=_area)
         except ValueError as error:
             faults.append(f"{where}: {error}")
-    if faults:
-        raise DataError(f"'{path}' is no sound list of boxes. {len(faults)} faults:{listed(faults)}")
+    raise_faults(faults, f"the boxes of '{path}'", "Correct them, or leave them out: photos without a box stay whole.")
     return found
 
 

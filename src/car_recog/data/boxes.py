@@ -14,6 +14,7 @@ import numpy as np
 from car_recog.data.box_lists import read_boxes, to_box
 from car_recog.data.crop import Cropper, get_cropper
 from car_recog.data.images import DECODER_VERSION, Box, decode, describe, upright_size
+from car_recog.data.lists import raise_faults
 from car_recog.data.memo import Memo, State, file_states
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, ImageDecodeError, OptionError, PluginError, listed
@@ -78,8 +79,8 @@ def _listed_boxes(dataset: ImageDataset, path: Path) -> list[Box | None]:
         raise DataError(f"'{path}' holds no box of any of the {len(photos)} photos. Paths in it must end the paths of photos.")
     with ThreadPoolExecutor() as pool:
         fitted = list(pool.map(fit, photos, boxes))
-    if faults := [fault for fault in fitted if isinstance(fault, str)]:
-        raise DataError(f"'{path}' does not fit the photos. {len(faults)} faults:{listed(faults)}")
+    faults = [fault for fault in fitted if isinstance(fault, str)]
+    raise_faults(faults, f"the boxes of '{path}'", "Give the boxes of these photos, in pixels of the upright photo.")
     return [box for box in fitted if not isinstance(box, str)]
 
 

@@ -21,18 +21,12 @@ _CHUNK = 64
 
 
 class PhotoCache:
-    """Photos of one size and one way of resizing.
+    """Photos of one size, `(height, width)` in pixels, and one way of resizing: see `images.decode`."""
 
-    Args:
-        image_size: `(height, width)` in pixels.
-        resize: How photos are fitted: see `images.decode`.
-        root: The folder of all caches; None takes the user's.
-    """
-
-    def __init__(self, image_size: tuple[int, int], resize: str, *, root: Path | None = None) -> None:
+    def __init__(self, image_size: tuple[int, int], resize: str) -> None:
         self.image_size = image_size
         self.resize = resize
-        folder = _photos_folder(root) / f"{image_size[0]}x{image_size[1]}-{resize}-v{DECODER_VERSION}"
+        folder = _photos_folder() / f"{image_size[0]}x{image_size[1]}-{resize}-v{DECODER_VERSION}"
         self._packs = Packs(folder, (*image_size, 3), dtype=np.uint8, content="decoded photos")
 
     def place(
@@ -104,19 +98,19 @@ def _fault_of(path: Path, fault: ImageDecodeError) -> ImageDecodeError:
     return fault if f"'{path}'" in str(fault) else ImageDecodeError(f"Cannot decode '{path}', of the same content as another: {fault}")
 
 
-def _photos_folder(root: Path | None) -> Path:
-    return (root or cache_folder()) / "photos"
+def _photos_folder() -> Path:
+    return cache_folder() / "photos"
 
 
-def list_cache(root: Path | None = None) -> list[CacheEntry]:
+def list_cache() -> list[CacheEntry]:
     """Tell which photos the cache holds, one entry per size and way of resizing, and one for what is known of files."""
-    entries = list_packs(_photos_folder(root))
-    if n_bytes := folder_bytes(memo_folder(root)):
-        with closing(Memo(MEMO, root=root)) as memo:
+    entries = list_packs(_photos_folder())
+    if n_bytes := folder_bytes(memo_folder()):
+        with closing(Memo(MEMO)) as memo:
             entries.append(CacheEntry("fingerprints", len(memo), n_bytes))
     return entries
 
 
-def clear_cache(root: Path | None = None) -> int:
+def clear_cache() -> int:
     """Remove all decoded photos and what is known of files. Returns how many bytes that freed."""
-    return clear_folder(_photos_folder(root)) + clear_folder(memo_folder(root))
+    return clear_folder(_photos_folder()) + clear_folder(memo_folder())

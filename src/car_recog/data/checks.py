@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 MIN_SIDE = 32
 """Photos with a shorter side below this many pixels are tiny."""
 
-SEVERITIES = ("error", "warning", "note")
 KINDS = {
     "unreadable": ("error", "unreadable"),
     "contradictions": ("error", "same file in several classes"),
@@ -159,16 +158,10 @@ def _n_photos(findings: Iterable[Finding]) -> int:
 def check_data(
     dataset: "ImageDataset", *, against: Sequence["ImageDataset"] = (), on_photo: Callable[[int], object] | None = None
 ) -> DataReport:
-    """Check a dataset; see `ImageDataset.check`.
-
-    Args:
-        dataset: The photos.
-        against: Datasets that must not hold any of them.
-        on_photo: Called with the number of photos done after each piece of work.
-    """
-    facts, sources = _facts_of(dataset, on_photo), _sources(dataset)
+    """Check a dataset; see `ImageDataset.check`. `on_photo` is called with the number of photos done after each piece of work."""
+    facts, sources = _facts_of(dataset, on_photo), photo_names(dataset)
     others = [fact for other in against for fact in _facts_of(other, on_photo)]
-    names = [name for number, other in enumerate(against, 1) for name in _sources(other, f" of dataset {number}")]
+    names = [name for number, other in enumerate(against, 1) for name in photo_names(other, f" of dataset {number}")]
     classes = [sample.class_name for sample in dataset.samples]
     findings = [*_check_alone(facts, sources, classes), *_check_together(facts + others, sources + names, classes)]
     order = list(KINDS)
@@ -177,11 +170,7 @@ def check_data(
 
 
 def near_groups(dataset: "ImageDataset", keys: Sequence[Hashable | None]) -> list[int | None]:
-    """Unite the photos of equal keys, exact duplicates and near-duplicates; broken photos are like nothing.
-
-    Args:
-        dataset: The photos.
-        keys: One for each photo; None equals nothing.
+    """Unite the photos of equal keys, exact duplicates and near-duplicates; broken photos are like nothing, and a key of None is no key.
 
     Returns:
         The number of the group of each photo; None where it stands alone.
@@ -199,7 +188,8 @@ def _facts_of(dataset: "ImageDataset", on_photo: Callable[[int], object] | None)
     return read_fingerprints([sample.path for sample in dataset.samples if sample.path is not None], on_photo=on_photo)
 
 
-def _sources(dataset: "ImageDataset", suffix: str = "") -> list[str]:
+def photo_names(dataset: "ImageDataset", suffix: str = "") -> list[str]:
+    """Name photos in a report: by their paths, arrays by their places."""
     return [f"photo {i}{suffix}" if sample.path is None else str(sample.path) for i, sample in enumerate(dataset.samples)]
 
 

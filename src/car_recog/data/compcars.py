@@ -66,7 +66,7 @@ class CompCarsDataset:
         """
         _check("split", split, ("train", "test", None))
         _check("label", label, ("part", "model"))
-        part_ids = range(1, len(PART_NAMES) + 1) if part is None else [_part_id(part)]
+        part_ids = range(1, len(PART_NAMES) + 1) if part is None else [part_number(part)]
         root, names = self.root / "data" / "part", self._names
         lists = {self._lists / "part" / f"{split}_part_{i}.txt": i for i in part_ids}
         places = walk(root, _PART, innermost=[str(i) for i in part_ids]) if split is None else read_places(lists, root, _PART)
@@ -202,7 +202,12 @@ def _check(name: str, value: str | None, known: Sequence[str | None]) -> None:
         raise OptionError(f"{name} must be {', '.join(map(repr, known[:-1]))} or {known[-1]!r}; got {value!r}.")
 
 
-def _part_id(part: str | int) -> int:
+def part_number(part: str | int) -> int:
+    """Give CompCars' number of a part, from 1 to 8, by its name or itself.
+
+    Raises:
+        OptionError: There is no such part; the nearest name is suggested.
+    """
     if isinstance(part, str) and part in PART_NAMES:
         return PART_NAMES.index(part) + 1
     if isinstance(part, int) and 1 <= part <= len(PART_NAMES):
@@ -231,16 +236,10 @@ def _dataset(
     labels: Sequence[Label] | None = None,
     crop_to_box: bool = False,
 ) -> ImageDataset:
-    """Make samples of photos.
+    """Make samples of the photos at some places below a folder.
 
-    Args:
-        root: Where the photos lie.
-        places: Their paths below.
-        keys: What tells the class of each.
-        classes: Class name by key, in the order of the class ids.
-        facts: From the folder of a photo to its attributes. Asked once a folder and viewpoint: the samples share them.
-        labels: Viewpoint and box of each photo.
-        crop_to_box: Whether the box is all that is used of a photo.
+    A photo's key tells its class; `classes` names them by key, in the order of the class ids. `facts` gives the attributes of photos by
+    their folder; it is asked once a folder and viewpoint, and the samples share the answer.
     """
     class_id = {key: i for i, key in enumerate(classes)}
     attributes: dict[tuple[str, str | None], dict[str, str]] = {}

@@ -5,13 +5,13 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from car_recog.data.folders import PHOTO_SUFFIXES
-from car_recog.errors import DataError, listed
+from car_recog.data.lists import PhotosBelow, raise_faults
+from car_recog.errors import DataError
 
 VIEWPOINTS = {-1: "uncertain", 1: "front", 2: "rear", 3: "side", 4: "front-side", 5: "rear-side"}
 """Where a car is seen from, by CompCars' numbers."""
 
 _LABEL_BYTES = 256  # a genuine label has less than 32
-_NO_NAMES = {"", ".", ".."}
 
 Label = tuple[str | None, tuple[int, int, int, int] | None]
 """Viewpoint and box of a photo, where known."""
@@ -57,31 +57,19 @@ def read_places(lists: Mapping[Path, int | None], root: Path, form: str) -> list
     """
     places: list[str] = []
     faults: list[str] = []
-    known: dict[str, set[str]] = {}
+    photos = PhotosBelow(root, form)
     for list_file, part in lists.items():
         for number, line in read_lines(list_file):
-            if fault := _fault(line, part, form, known, root):
+            fault = photos.fault_of(line)
+            if not fault and part is not None and (told := photos.names[line].split("/")[-2]) != str(part):
+                fault = f"'{line}' is of part {told}, the list of part {part}"
+            if fault:
                 faults.append(f"{list_file.name}, line {number}: {fault}")
-            places.append(line)
+            else:
+                places.append(photos.names[line])
     advice = "Restore them or correct the lists; split=None (`--split random`) takes what is on disk."
     raise_faults(faults, f"the lists for '{root}'", advice)
     return places
-
-
-def _fault(line: str, part: int | None, form: str, known: dict[str, set[str]], root: Path) -> str | None:
-    """Say what is wrong with one line of a list. `known` keeps what the folders hold: asking for each file takes far longer."""
-    *folders, name = line.split("/")
-    if len(folders) != form.count("/") or not _NO_NAMES.isdisjoint([*folders, name]):
-        return f"expected {form}, got '{line}'"
-    if part is not None and folders[-1] != str(part):
-        return f"'{line}' is of part {folders[-1]}, the list of part {part}"
-    folder = "/".join(folders)
-    if folder not in known:
-        try:
-            known[folder] = set(_names(root, folder, is_folder=False))
-        except (OSError, ValueError):  # ValueError: a name that no file can have
-            known[folder] = set()
-    return None if name in known[folder] else f"missing photo '{line}'"
 
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
@@ -134,9 +122,3 @@ def _parse_label(raw: bytes) -> Label:
         raise ValueError(n_boxes)
     has_area = x2 > max(x1, 0) and y2 > max(y1, 0)
     return VIEWPOINTS[viewpoint], (max(x1 - 1, 0), max(y1 - 1, 0), x2, y2) if has_area else None
-
-
-def raise_faults(faults: Sequence[str], where: str, advice: str) -> None:
-    """Report the faults of a view, if any, in one error."""
-    if faults:
-        raise DataError(f"{len(faults)} fault{'s' * (len(faults) > 1)} in {where}:{listed(faults)}\n{advice}")

@@ -10,7 +10,8 @@ from typing import Any
 import attrs
 import numpy as np
 
-from car_recog.data.compcars_lists import raise_faults, read_lines
+from car_recog.data.compcars_lists import read_lines
+from car_recog.data.lists import raise_faults
 from car_recog.errors import DataError
 
 _MAX_MAT_BYTES = 16 * 2**20

@@ -42,11 +42,7 @@ def _size(path: Path) -> int:
 
 
 class Copies:
-    """Tells which pairs of photos of a dataset are copies, asking for each file once.
-
-    Args:
-        images: The photos.
-    """
+    """Tells which pairs of photos of a dataset are copies, asking for each file once."""
 
     def __init__(self, images: ImageDataset) -> None:
         self._images = images

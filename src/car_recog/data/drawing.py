@@ -261,15 +261,9 @@ def photo_box(reach: Sequence[float], image_size: tuple[int, int]) -> tuple[int,
 
 
 def photograph(canvas: Image.Image, rng: np.random.Generator, *, is_night: bool) -> Image.Image:
-    """Take a photo of a drawing: uneven light, colour cast, exposure, blur and noise.
+    """Take a photo of a drawing, half as large: uneven light, colour cast, exposure, blur and noise.
 
-    Args:
-        canvas: The drawing.
-        rng: Source of all chance.
-        is_night: Dark, noisy and in the colour of street lamps.
-
-    Returns:
-        The photo, half as large as the canvas.
+    At night it is dark, noisy and in the colour of street lamps.
     """
     photo = canvas.reduce(_SUPERSAMPLING)
     if rng.random() < 0.5:

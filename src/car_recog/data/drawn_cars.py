@@ -25,14 +25,7 @@ _SHADOW = (0, 0, 0, 110)
 def paint_car(
     viewpoint: int, model: int, rng: np.random.Generator, image_size: tuple[int, int], *, look: Look | None = None
 ) -> tuple[Image.Image, Box]:
-    """Draw a photo of a whole car.
-
-    Args:
-        viewpoint: A number of `VIEWPOINTS`.
-        model: Number of the invented car model, from 0.
-        rng: Source of all chance.
-        image_size: `(height, width)` in pixels.
-        look: The individual car. None: any of the model.
+    """Draw a photo of a whole car of a model, seen from a number of `VIEWPOINTS`; `look` is the individual, None any of the model.
 
     Returns:
         The photo, and the box of the car: left, top, right, bottom in pixels, counted from 1.

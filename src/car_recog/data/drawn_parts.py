@@ -7,9 +7,9 @@ import numpy as np
 from PIL import Image
 
 from car_recog.data import drawing
-from car_recog.data.compcars import PART_NAMES
+from car_recog.data.compcars import part_number
 from car_recog.data.drawing import AMBER, BLACK, CHROME, RED, WHITE, Look, Pen, Style, blend, paint_grille, shade, vary
-from car_recog.errors import OptionError, suggestion
+from car_recog.errors import OptionError
 
 Painter = Callable[[Pen, Look, np.random.Generator], None]
 
@@ -33,9 +33,7 @@ def draw_part(part: str | int, *, seed: int, model: int = 0, image_size: tuple[i
         >>> draw_part("headlight", seed=3).shape
         (120, 160, 3)
     """
-    part_id = PART_NAMES.index(part) + 1 if part in PART_NAMES else part
-    if not isinstance(part_id, int) or not 1 <= part_id <= len(PART_NAMES):
-        raise OptionError(f"Unknown part: {part!r}.{suggestion(str(part), PART_NAMES)} Parts are {', '.join(PART_NAMES)}, or 1 to 8.")
+    part_id = part_number(part)
     if seed < 0 or model < 0 or min(image_size) < drawing.MIN_SIDE:
         raise OptionError(
             f"Expected a seed and a model from 0 and sides from {drawing.MIN_SIDE} pixels, got {seed=}, {model=}, {image_size=}."

@@ -50,14 +50,11 @@ class Fingerprint:
 
 
 def read_fingerprints(paths: Sequence[Path], *, on_photo: Callable[[int], object] | None = None) -> list[Fingerprint]:
-    """Fingerprint files by several threads.
+    """Fingerprint files by several threads; that of a broken file says why.
 
     Args:
         paths: The files.
         on_photo: Called with the number of photos done after each piece of work.
-
-    Returns:
-        One for each file; that of a broken file says why.
     """
     return _recall(paths, _read, on_photo)
 

@@ -16,11 +16,9 @@ class IdentityBatches(Batches):
 
     Args:
         photos: The photos; their labels are the identities.
-        batch_size: Photos in a batch.
         per_identity: Most photos of an identity in a batch.
-        seed: Seed of order and chances.
         neighbours: Per identity the others, the most alike first, shape `(n_identities, k)`; None makes no batch hard.
-        augmentation: What changes the photos in training.
+        batch_size: As in `Batches`; so are `seed` and `augmentation`.
     """
 
     def __init__(

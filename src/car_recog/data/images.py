@@ -74,7 +74,7 @@ def decode(
         (20, 20, 3)
     """
     check_resize(resize)
-    if isinstance(photo, np.ndarray) and image_size is not None and crop is None and _is_fitted(photo, image_size):
+    if isinstance(photo, np.ndarray) and photo.dtype == np.uint8 and image_size and photo.shape == (*image_size, 3) and crop is None:
         return photo.copy()
     _quieten_pillow()
     part = None
@@ -196,10 +196,6 @@ def _from_array(array: np.ndarray) -> Image.Image:
     return Image.fromarray(np.ascontiguousarray(array.reshape(shape)))
 
 
-def _is_fitted(array: np.ndarray, image_size: tuple[int, int]) -> bool:
-    return array.dtype == np.uint8 and array.shape == (*image_size, 3)
-
-
 def _shrink_ahead(image: Image.Image, image_size: tuple[int, int], crop: Box | None) -> _Part | None:
     """Let a JPEG be decoded at a half, a quarter or an eighth of its size; what is used keeps the wanted size in both directions.
 
@@ -224,11 +220,15 @@ def _find_part(size: tuple[int, int], crop: Box | None) -> Box:
 def _to_upright_rgb(image: Image.Image) -> Image.Image:
     image.seek(0)
     image.load()
-    image = _turn_upright(image)
+    if (turn := _find_turn(image)) is not None:
+        # `ImageOps.exif_transpose` also writes all other tags anew, which fails where one is odd and would leave the photo lying.
+        image = image.transpose(turn)
     if image.mode == "RGB" and "transparency" not in image.info:
         return image
     if image.mode in _SIXTEEN_BITS:
-        return Image.fromarray(_scale_16_bits(np.asarray(image))).convert("RGB")
+        # To [0, 255]; Pillow's own conversion would clip at 255.
+        values = np.clip(np.asarray(image).astype(np.float64), 0, 65535)
+        return Image.fromarray(np.round(values / 257).astype(np.uint8)).convert("RGB")
     if image.mode == "F":
         raise ImageDecodeError("Cannot decode a photo with float pixels: their range is not known. Save it with 8 or 16 bits.")
     if "A" in image.mode or "a" in image.mode or "transparency" in image.info:
@@ -238,26 +238,12 @@ def _to_upright_rgb(image: Image.Image) -> Image.Image:
     return image.convert("RGB")
 
 
-def _turn_upright(image: Image.Image) -> Image.Image:
-    """Apply the EXIF orientation.
-
-    `ImageOps.exif_transpose` also writes all other tags anew, which fails where one is odd and would leave the photo lying.
-    """
-    turn = _find_turn(image)
-    return image if turn is None else image.transpose(turn)
-
-
 def _find_turn(image: Image.Image) -> Image.Transpose | None:
     """Tell how the EXIF orientation turns a photo; metadata that cannot be read turns nothing."""
     try:
         return _TURNS.get(image.getexif().get(ExifTags.Base.Orientation, 1))
     except Exception:  # whatever is wrong with the metadata of a stranger's file, its pixels are good
         return None
-
-
-def _scale_16_bits(values: np.ndarray) -> np.ndarray:
-    """Scale [0, 65535] to [0, 255]; Pillow's own conversion would clip at 255."""
-    return np.round(np.clip(values.astype(np.float64), 0, 65535) / 257).astype(np.uint8)
 
 
 def _resize(image: Image.Image, image_size: tuple[int, int], resize: str, *, box: _Part) -> Image.Image:

@@ -54,15 +54,10 @@ def file_states(paths: Iterable[Path]) -> Iterator[State | None]:
 
 
 class Memo:
-    """A table of facts.
+    """A table of facts; another version of the facts needs another name."""
 
-    Args:
-        name: Of the database; another version of the facts needs another name.
-        root: The folder of all caches; None takes the user's.
-    """
-
-    def __init__(self, name: str, *, root: Path | None = None) -> None:
-        self.path = memo_folder(root) / f"{name}.sqlite"
+    def __init__(self, name: str) -> None:
+        self.path = memo_folder() / f"{name}.sqlite"
         self._database: sqlite3.Connection | None = None
         with suppress(OSError), self._forgiven():
             self.path.parent.mkdir(parents=True, exist_ok=True)
@@ -115,6 +110,6 @@ class Memo:
                         path.unlink()
 
 
-def memo_folder(root: Path | None = None) -> Path:
+def memo_folder() -> Path:
     """Where the databases lie."""
-    return (root or cache_folder()) / "files"
+    return cache_folder() / "files"

@@ -9,6 +9,7 @@ from typing import Any
 import attrs
 import numpy as np
 
+from car_recog.data.checks import photo_names
 from car_recog.data.copies import content_keys
 from car_recog.data.pairs import PairDataset
 from car_recog.data.samples import ImageDataset
@@ -155,7 +156,7 @@ def check_pairs(pairs: PairDataset, against: Sequence[PairDataset | ImageDataset
 
 
 def _find(pairs: PairDataset, keys: Sequence[Hashable]) -> Iterator[PairFinding]:
-    names, is_one = _names(pairs.images), np.equal(*pairs.identities.T)
+    names, is_one = photo_names(pairs.images), np.equal(*pairs.identities.T)
     is_self = pairs.first == pairs.second
     places: dict[frozenset[Hashable], list[int]] = defaultdict(list)
     for place, ends in enumerate(pairs.unordered(keys)):
@@ -183,9 +184,5 @@ def _overlap(pairs: PairDataset, own: Sequence[Hashable], other: PairDataset | I
     identities = dict.fromkeys(sample.class_name for sample in pairs.images.samples if sample.class_name in known)
     theirs = set(other.unordered(foreign)) if isinstance(other, PairDataset) else set()
     n_pairs = sum(pair in theirs for pair in pairs.unordered(own))
-    names = _names(pairs.images)
+    names = photo_names(pairs.images)
     return Overlap(n_pairs, tuple(names[i] for i in photos), tuple(names[i] for i in copies), tuple(identities))
-
-
-def _names(images: ImageDataset) -> list[str]:
-    return [f"photo {i}" if sample.path is None else str(sample.path) for i, sample in enumerate(images.samples)]

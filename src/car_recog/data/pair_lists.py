@@ -1,12 +1,11 @@
 """Lists of pairs as text: two photos a line, and a label behind them, as CompCars has them."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
-from car_recog.data.lists import MAX_LIST_BYTES
-from car_recog.errors import DataError, listed
+from car_recog.data.lists import PhotosBelow, check_list, raise_faults
+from car_recog.errors import DataError
 
 
 def read_pairs(path: Path, root: Path, *, form: str | None = None) -> tuple[list[str], np.ndarray, np.ndarray, np.ndarray]:
@@ -35,11 +34,8 @@ def read_unlabelled_pairs(path: Path, root: Path) -> tuple[list[str], np.ndarray
 
 
 def _read(path: Path, root: Path, form: str | None, *, is_labelled: bool) -> tuple[list[str], np.ndarray, list[str]]:
-    if not path.is_file():
-        raise DataError(f"No such list of pairs: '{path}'.")
-    if path.stat().st_size > MAX_LIST_BYTES:
-        raise DataError(f"'{path}' is larger than {MAX_LIST_BYTES // 2**20} MiB; this is no list of pairs.")
-    photos = _Photos(root, form)
+    check_list(path, "list of pairs")
+    photos = PhotosBelow(root, form)
     place: dict[str, int] = {}
     pairs: list[tuple[int, int]] = []
     labels: list[str] = []
@@ -53,15 +49,13 @@ def _read(path: Path, root: Path, form: str | None, *, is_labelled: bool) -> tup
                 first, second = (place.setdefault(photos.names[name], len(place)) for name in fields[:2])
                 pairs.append((first, second))
                 labels.append(fields[-1])
-    if faults:
-        count = f"{len(faults)} fault{'s' * (len(faults) > 1)}"
-        raise DataError(f"'{path}' does not fit the photos below '{root}'. Name their folder as root. {count}:{listed(faults)}")
+    raise_faults(faults, f"'{path}'", f"The photos were looked for below '{root}'; name their folder as root.")
     if not pairs:
         raise DataError(f"'{path}' lists no pairs.")
     return list(place), np.array(pairs), labels
 
 
-def _faults_of(fields: list[str], photos: "_Photos", *, is_labelled: bool) -> list[str]:
+def _faults_of(fields: list[str], photos: PhotosBelow, *, is_labelled: bool) -> list[str]:
     if len(fields) not in ((3,) if is_labelled else (2, 3)) or not all(fields):
         return [f"expected 'path1 path2{' label' * is_labelled}', got {' '.join(fields)[:200]!r}"]
     first, second, label = *fields[:2], fields[-1]
@@ -71,43 +65,3 @@ def _faults_of(fields: list[str], photos: "_Photos", *, is_labelled: bool) -> li
     if not faults and photos.names[first] == photos.names[second]:
         faults.append(f"'{first}' is paired with itself")
     return faults if label in ("0", "1") else [*faults, f"the label must be 0 or 1, got '{label}'"]
-
-
-class _Photos:
-    """The photos below a folder. Each folder in it is listed once: asking for each file takes far longer.
-
-    Args:
-        root: The folder.
-        form: How a path must look; None: anyhow.
-    """
-
-    def __init__(self, root: Path, form: str | None) -> None:
-        self.root, self.form = root, form
-        self.names: dict[str, str] = {}
-        """How a name that was found is written shortest: `./a.jpg` is `a.jpg`."""
-        self._files: dict[str, set[str]] = {}
-
-    def fault_of(self, name: str) -> str | None:
-        """Say what is wrong with a name, if anything."""
-        if name in self.names:
-            return None
-        parts = [part for part in name.split("/") if part not in ("", ".")]  # pathlib takes several times as long
-        if name.startswith("/") or ".." in parts:
-            return f"'{name}' is not a path below the root"
-        if self.form is not None and len(parts) != self.form.count("/") + 1:
-            return f"expected {self.form}, got '{name}'"
-        shortest = "/".join(parts)
-        folder, _, file = shortest.rpartition("/")
-        if folder not in self._files:
-            self._files[folder] = self._list(folder)
-        if file not in self._files[folder]:
-            return f"no such photo: '{name}'"
-        self.names[name] = shortest
-        return None
-
-    def _list(self, folder: str) -> set[str]:
-        try:
-            with os.scandir(f"{self.root}/{folder}") as entries:
-                return {entry.name for entry in entries if entry.is_file()}
-        except (OSError, ValueError):  # ValueError: a name that no folder can have
-            return set()

@@ -47,11 +47,7 @@ class LoadedPairs:
 
 
 def load_pairs(pairs: PairDataset, load: Callable[[ImageDataset], LoadedPhotos]) -> LoadedPairs:
-    """Decode the photos of pairs, each once.
-
-    Args:
-        pairs: The pairs.
-        load: Decodes a dataset: `pipeline.load_photos`.
+    """Decode the photos of pairs, each once, by a function like `pipeline.load_photos`.
 
     Raises:
         DataError: No pair is left.
@@ -69,11 +65,7 @@ def load_pairs(pairs: PairDataset, load: Callable[[ImageDataset], LoadedPhotos])
 
 
 class PairAugmentation:
-    """Changes both photos of each pair, by numbers of their own.
-
-    Args:
-        augmentation: What changes one photo.
-    """
+    """Changes both photos of each pair as single photos are changed, by numbers of their own."""
 
     def __init__(self, augmentation: Changes) -> None:
         self._one = augmentation

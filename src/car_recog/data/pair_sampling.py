@@ -167,11 +167,7 @@ class _Pool:
 
 
 class _Drawer:
-    """Draws pairs from pools, none twice and no copies; a pair is coded as the place of its first photo times `n`, plus the second.
-
-    Args:
-        data: The `n` photos.
-    """
+    """Draws pairs of `n` photos, none twice and no copies; a pair's code is the place of its first photo times `n`, plus the second."""
 
     def __init__(self, data: ImageDataset) -> None:
         self._data, self._labels, self._copies = data, data.labels, Copies(data)

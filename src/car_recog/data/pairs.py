@@ -136,9 +136,8 @@ class PairDataset:
             >>> PairDataset.sample(cars, n_pairs=20, seed=1)
             PairDataset(20 pairs of 12 photos, 10 genuine)
         """
-        drawn = draw_pairs(data, n_pairs=n_pairs, genuine_fraction=genuine_fraction, seed=seed, impostors=impostors)
-        first, second, is_genuine, kinds = drawn
-        return cls(data, first, second, is_genuine, kinds=kinds)[:]
+        *drawn, kinds = draw_pairs(data, n_pairs=n_pairs, genuine_fraction=genuine_fraction, seed=seed, impostors=impostors)
+        return cls(data, *drawn, kinds=kinds)[:]
 
     def __len__(self) -> int:
         return len(self.first)

@@ -168,16 +168,13 @@ class Batches(keras.utils.PyDataset):  # type: ignore[misc]
 
     def __getitem__(self, number: int) -> tuple[Any, ...]:
         chosen = self._chosen(number)
-        photos: Any = self.photos.read(chosen)
-        draws = None
-        if self.augmentation is not None:
-            rng = np.random.default_rng((self.shuffle_seed or 0, self.epoch, number))
-            draws = self.augmentation.draw(rng, len(chosen))
-            photos = (photos, draws)
-        blended = [values[chosen] for values in (self.targets, self.weights) if values is not None]
-        if self.augmentation is not None and draws is not None:
-            blended = [self.augmentation.mix_labels(values, draws) for values in blended]
-        return (photos, *blended)
+        photos = self.photos.read(chosen)
+        labels = [values[chosen] for values in (self.targets, self.weights) if values is not None]
+        if self.augmentation is None:
+            return (photos, *labels)
+        rng = np.random.default_rng((self.shuffle_seed or 0, self.epoch, number))
+        draws = self.augmentation.draw(rng, len(chosen))
+        return ((photos, draws), *(self.augmentation.mix_labels(values, draws) for values in labels))
 
     def _chosen(self, number: int) -> np.ndarray:
         if self.shuffle_seed is not None and self._order[0] != self.epoch:

@@ -5,7 +5,7 @@ from collections.abc import Hashable, Sequence
 import numpy as np
 
 from car_recog.data.duplicates import chain_equal, join
-from car_recog.errors import DataError
+from car_recog.errors import DataError, listed
 
 _DEALS = 20
 
@@ -46,34 +46,24 @@ def split_indices(
         raise DataError("There are no photos to split.")
     keys = [None] * len(labels) if groups is None else list(groups)
     rng = np.random.default_rng(seed)
+    group_of = np.unique(join(len(labels), chain_equal(keys)), return_inverse=True)[1]
     if all(key is None for key in keys):
-        members = [np.array([i]) for i in range(len(labels))]
         side_of = _cut_classes(labels, fractions, rng)
     else:
-        members = _members(keys)
         # Where classes share groups a deal may leave a class out although another order would not.
         for _ in range(_DEALS):
-            side_of = _deal_groups(labels, members, fractions, rng, class_names)
-            if not len(_lacking(labels, members, side_of, len(fractions))):
+            side_of = _deal_groups(labels, group_of, fractions, rng, class_names)
+            if not len(_lacking(labels, side_of, len(fractions))):
                 break
-    _check_every_class(labels, members, side_of, len(fractions), class_names)
-    return [np.sort(np.concatenate([members[g] for g in np.flatnonzero(side_of == side)])) for side in range(len(fractions))]
+    _check_every_class(labels, group_of, side_of, len(fractions), class_names)
+    return [np.flatnonzero(side_of == side) for side in range(len(fractions))]
 
 
 def split_classes(labels: np.ndarray, fractions: Sequence[float], *, groups: Sequence[Hashable], seed: int = 0) -> list[np.ndarray]:
-    """Split the places of a list of labels so that no two sides share a class.
-
-    Args:
-        labels: Class ids, shape `(n,)`.
-        fractions: Share of the classes for each side, in (0, 1]; 1 in sum at most.
-        groups: One key per label: classes that share a key stay on one side. None is shared with nobody.
-        seed: Seed of the draw.
-
-    Returns:
-        One sorted array of places per fraction.
+    """Split as `split_indices`, but so that no two sides share a class: fractions are of classes, and those that share a key stay together.
 
     Raises:
-        DataError: Fractions as in `split_indices`, or fewer classes than sides.
+        DataError: Fractions as there, or fewer classes than sides.
 
     Example:
         >>> sides = split_classes(np.array([0, 0, 1, 2, 2]), [0.6, 0.4], groups=[None, None, "street", "street", None])
@@ -89,24 +79,13 @@ def split_classes(labels: np.ndarray, fractions: Sequence[float], *, groups: Seq
     return [np.flatnonzero(np.isin(unit_of, units[side])) for side in sides]
 
 
-def _members(keys: Sequence[Hashable]) -> list[np.ndarray]:
-    """Gather the places of each group; None stands alone."""
-    places: dict[Hashable, list[int]] = {}
-    for i, key in enumerate(keys):
-        places.setdefault(("alone", i) if key is None else ("group", key), []).append(i)
-    return [np.array(group) for group in places.values()]
-
-
 def _cut_classes(labels: np.ndarray, fractions: Sequence[float], rng: np.random.Generator) -> np.ndarray:
     """Give each photo a side, class by class; `len(fractions)` stands for left out."""
     side_of = np.full(len(labels), len(fractions))
     for class_id in np.unique(labels):
         places = rng.permutation(np.flatnonzero(labels == class_id))
         sizes = _apportion(len(places), fractions, rng)
-        start = 0
-        for side, size in enumerate(sizes):
-            side_of[places[start : start + size]] = side
-            start += size
+        side_of[places[: sizes.sum()]] = np.repeat(np.arange(len(sizes)), sizes)
     return side_of
 
 
@@ -127,18 +106,19 @@ def _apportion(n: int, fractions: Sequence[float], rng: np.random.Generator) -> 
 
 
 def _deal_groups(
-    labels: np.ndarray, members: list[np.ndarray], fractions: Sequence[float], rng: np.random.Generator, class_names: Sequence[str]
+    labels: np.ndarray, group_of: np.ndarray, fractions: Sequence[float], rng: np.random.Generator, class_names: Sequence[str]
 ) -> np.ndarray:
-    """Give each group the side whose share of the group's classes is least filled."""
+    """Give the photos of each group the side whose share of the group's classes is least filled."""
     shares = np.append(fractions, max(1 - sum(fractions), 0.0))
     totals = np.bincount(labels, minlength=len(class_names)).astype(float)
-    inside = [np.unique(labels[group], return_counts=True) for group in members]
+    size = np.bincount(group_of)
+    members = np.split(labels[np.argsort(group_of, kind="stable")], np.cumsum(size)[:-1])
+    inside = [np.unique(group, return_counts=True) for group in members]
     n_groups = np.bincount(np.concatenate([classes for classes, _ in inside]), minlength=len(class_names))
     rarity = np.array([n_groups[classes].min() for classes, _ in inside])
-    size = np.array([len(group) for group in members])
-    order = np.lexsort((rng.permutation(len(members)), -size, rarity))
+    order = np.lexsort((rng.permutation(len(size)), -size, rarity))
     have = np.zeros((len(shares), len(class_names)))
-    side_of = np.full(len(members), len(fractions))
+    side_of = np.full(len(size), len(fractions))
     open_sides = np.flatnonzero(shares > 1e-9)
     for g in order:
         classes, counts = inside[g]
@@ -146,32 +126,29 @@ def _deal_groups(
         lack = ((target - have[open_sides][:, classes]) / target * counts / totals[classes]).sum(axis=1)
         side_of[g] = open_sides[np.argmax(lack)]
         have[side_of[g], classes] += counts
-    return side_of
+    return np.asarray(side_of[group_of])
 
 
-def _lacking(labels: np.ndarray, members: list[np.ndarray], side_of: np.ndarray, n_sides: int) -> np.ndarray:
+def _lacking(labels: np.ndarray, side_of: np.ndarray, n_sides: int) -> np.ndarray:
     """Find the classes that are not on every side."""
     present = np.zeros((n_sides + 1, labels.max() + 1), bool)
-    for group, side in zip(members, side_of, strict=True):
-        present[side, labels[group]] = True
+    present[side_of, labels] = True
     return np.flatnonzero(present.any(axis=0) & ~present[:n_sides].all(axis=0))
 
 
 def _check_every_class(
-    labels: np.ndarray, members: list[np.ndarray], side_of: np.ndarray, n_sides: int, class_names: Sequence[str]
+    labels: np.ndarray, group_of: np.ndarray, side_of: np.ndarray, n_sides: int, class_names: Sequence[str]
 ) -> None:
-    lacking = _lacking(labels, members, side_of, n_sides)
+    lacking = _lacking(labels, side_of, n_sides)
     if not len(lacking):
         return
-    photo_sides = np.empty(len(labels), int)
-    for group, side in zip(members, side_of, strict=True):
-        photo_sides[group] = side
     rows = []
     for c in lacking[:20]:
-        counts = np.bincount(photo_sides[labels == c], minlength=n_sides)[:n_sides].tolist()
-        n_groups = sum(c in labels[group] for group in members)
-        rows.append(f"  {class_names[c]}: {(labels == c).sum()} photos in {n_groups} groups, sides would get {counts}")
+        is_own = labels == c
+        counts = np.bincount(side_of[is_own], minlength=n_sides)[:n_sides].tolist()
+        n_groups = len(np.unique(group_of[is_own]))
+        rows.append(f"{class_names[c]}: {is_own.sum()} photos in {n_groups} groups, sides would get {counts}")
     raise DataError(
-        f"Too few photos of {len(lacking)} classes to put one on each of {n_sides} sides:\n" + "\n".join(rows) + "\n"
+        f"Too few photos of {len(lacking)} classes to put one on each of {n_sides} sides:{listed(rows)}\n"
         "Add photos of these classes, leave the classes out, or split into fewer sides."
     )

@@ -6,13 +6,13 @@ import keras
 from keras import ops
 
 from car_recog.errors import OptionError
-from car_recog.losses.similarities import masks
+from car_recog.losses.similarities import SimilarityLoss
 
 _NONE = -1e9
 
 
 @keras.saving.register_keras_serializable("car_recog")
-class MultiSimilarityLoss(keras.losses.Loss):  # type: ignore[misc]
+class MultiSimilarityLoss(SimilarityLoss):
     """Photos of one class are drawn above a cosine, those of others pushed below it.
 
     Only hard pairs count: two photos of one class that are less alike than the most similar stranger, and strangers more alike than the
@@ -23,8 +23,7 @@ class MultiSimilarityLoss(keras.losses.Loss):  # type: ignore[misc]
         beta: How sharply strangers above `base` are weighted, above 0.
         base: The cosine between the two.
         margin: How far a pair may be from hard and still count.
-        reduction: As of every Keras loss.
-        name: As of every Keras loss.
+        **loss_options: As of every Keras loss: name, reduction, dtype.
 
     Raises:
         OptionError: A value out of range.
@@ -38,35 +37,17 @@ class MultiSimilarityLoss(keras.losses.Loss):  # type: ignore[misc]
     Source: Wang et al., CVPR 2019, equations 11, 12 and 16, arXiv:1904.06627, with the defaults of the authors' code.
     """
 
-    def __init__(
-        self,
-        alpha: float = 2.0,
-        beta: float = 50.0,
-        base: float = 0.5,
-        margin: float = 0.1,
-        reduction: str = "sum_over_batch_size",
-        name: str = "multi_similarity_loss",
-    ) -> None:
-        super().__init__(name=name, reduction=reduction)
+    arguments = ("alpha", "beta", "base", "margin")
+
+    def __init__(self, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5, margin: float = 0.1, **loss_options: Any) -> None:
+        super().__init__(**{"name": "multi_similarity_loss"} | loss_options)
         if not 0.0 < alpha < float("inf") or not 0.0 < beta < float("inf"):
             raise OptionError(f"alpha and beta must be above 0; got {alpha} and {beta}.")
         if not -1.0 <= base <= 1.0 or not 0.0 <= margin <= 2.0:
             raise OptionError(f"base must lie in [-1, 1] and margin in [0, 2]; got {base} and {margin}.")
         self.alpha, self.beta, self.base, self.margin = alpha, beta, base, margin
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Compute the loss of each photo.
-
-        Args:
-            y_true: Class ids, shape `(batch,)` or `(batch, 1)`.
-            y_pred: Unit-length embeddings, shape `(batch, dim)`.
-
-        Returns:
-            Shape `(batch,)`, 0 or more.
-        """
-        embeddings = ops.convert_to_tensor(y_pred, "float32")
-        partners, others = masks(y_true)
-        cosines = ops.matmul(embeddings, ops.transpose(embeddings))
+    def costs(self, cosines: Any, partners: Any, others: Any) -> Any:
         least_alike = ops.min(ops.where(partners, cosines, -_NONE), axis=1, keepdims=True)
         most_alike = ops.max(ops.where(others, cosines, _NONE), axis=1, keepdims=True)
         hard_partners = ops.logical_and(partners, cosines < most_alike + self.margin)
@@ -75,8 +56,3 @@ class MultiSimilarityLoss(keras.losses.Loss):  # type: ignore[misc]
         pull = ops.logsumexp(ops.where(hard_partners, -self.alpha * (cosines - self.base), _NONE), axis=1)
         push = ops.logsumexp(ops.where(hard_others, self.beta * (cosines - self.base), _NONE), axis=1)
         return ops.softplus(pull) / self.alpha + ops.softplus(push) / self.beta
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain values."""
-        own = {"alpha": self.alpha, "beta": self.beta, "base": self.base, "margin": self.margin}
-        return {**super().get_config(), **own}

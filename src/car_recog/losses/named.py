@@ -11,9 +11,11 @@ from car_recog.losses.multi_similarity import MultiSimilarityLoss
 from car_recog.losses.supervised_contrastive import SupervisedContrastiveLoss
 from car_recog.losses.triplet import TripletLoss
 
+_Makers = Mapping[str, Callable[[], keras.losses.Loss]]
+
 CLASSIFIER_LOSSES = ("cross_entropy", "focal")
 PAIR_LOSSES = ("binary_crossentropy", "focal")
-OBJECTIVES: Mapping[str, Callable[[], keras.losses.Loss]] = {
+OBJECTIVES: _Makers = {
     "supervised_contrastive": SupervisedContrastiveLoss,
     "multi_similarity": MultiSimilarityLoss,
     "triplet": TripletLoss,
@@ -36,23 +38,12 @@ def classifier_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
         >>> classifier_loss("focal").gamma
         2.0
     """
-    named = {"cross_entropy": lambda: keras.losses.CategoricalCrossentropy(from_logits=True), "focal": FocalLoss}
-    return _on_logits(_named(loss, named, "loss"))
+    return _on_logits(loss, {"cross_entropy": lambda: keras.losses.CategoricalCrossentropy(from_logits=True), "focal": FocalLoss})
 
 
 def pair_loss(loss: str | keras.losses.Loss) -> keras.losses.Loss:
-    """Give the loss of a pair head on one logit.
-
-    Args:
-        loss: `"binary_crossentropy"`, `"focal"` (gamma 2, alpha 0.25), or a Keras loss object, which must be made with
-            `from_logits=True`.
-
-    Raises:
-        UnknownNameError: No loss of that name.
-        OptionError: Neither a name nor a loss, or a loss on probabilities.
-    """
-    named = {"binary_crossentropy": lambda: keras.losses.BinaryCrossentropy(from_logits=True), "focal": FocalLoss}
-    return _on_logits(_named(loss, named, "loss"))
+    """Give the loss of a pair head on one logit: `"binary_crossentropy"`; all else is as in `classifier_loss`."""
+    return _on_logits(loss, {"binary_crossentropy": lambda: keras.losses.BinaryCrossentropy(from_logits=True), "focal": FocalLoss})
 
 
 def metric_loss(objective: str | keras.losses.Loss) -> keras.losses.Loss:
@@ -68,7 +59,7 @@ def metric_loss(objective: str | keras.losses.Loss) -> keras.losses.Loss:
     return _named(objective, OBJECTIVES, "objective")
 
 
-def _named(loss: str | keras.losses.Loss, named: Mapping[str, Callable[[], keras.losses.Loss]], word: str) -> keras.losses.Loss:
+def _named(loss: str | keras.losses.Loss, named: _Makers, word: str) -> keras.losses.Loss:
     if isinstance(loss, str):
         if loss not in named:
             known = f"{', '.join(named)}, or a Keras loss object"
@@ -79,10 +70,11 @@ def _named(loss: str | keras.losses.Loss, named: Mapping[str, Callable[[], keras
     return loss
 
 
-def _on_logits(loss: keras.losses.Loss) -> keras.losses.Loss:
-    if loss.get_config().get("from_logits") is False:
-        raise OptionError(f"{type(loss).__name__} must be made with from_logits=True: the network gives logits.")
-    return loss
+def _on_logits(loss: str | keras.losses.Loss, named: _Makers) -> keras.losses.Loss:
+    found = _named(loss, named, "loss")
+    if found.get_config().get("from_logits") is False:
+        raise OptionError(f"{type(found).__name__} must be made with from_logits=True: the network gives logits.")
+    return found
 
 
 def loss_name(loss: str | keras.losses.Loss) -> str:

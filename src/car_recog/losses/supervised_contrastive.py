@@ -6,11 +6,11 @@ import keras
 from keras import ops
 
 from car_recog.errors import OptionError
-from car_recog.losses.similarities import masks, over_those
+from car_recog.losses.similarities import SimilarityLoss, over_those
 
 
 @keras.saving.register_keras_serializable("car_recog")
-class SupervisedContrastiveLoss(keras.losses.Loss):  # type: ignore[misc]
+class SupervisedContrastiveLoss(SimilarityLoss):
     """Each photo is to find the others of its class among all photos of the batch, by their embeddings.
 
     A photo whose class has no other photo in the batch costs nothing itself; it still stands against the others. The mean over the
@@ -18,8 +18,7 @@ class SupervisedContrastiveLoss(keras.losses.Loss):  # type: ignore[misc]
 
     Args:
         temperature: Divides the cosines, above 0: the smaller, the more the nearest photos count.
-        reduction: As of every Keras loss.
-        name: As of every Keras loss.
+        **loss_options: As of every Keras loss: name, reduction, dtype.
 
     Raises:
         OptionError: A temperature out of range.
@@ -32,33 +31,18 @@ class SupervisedContrastiveLoss(keras.losses.Loss):  # type: ignore[misc]
     Source: Khosla et al., NeurIPS 2020, equation 2, arXiv:2004.11362.
     """
 
-    def __init__(
-        self, temperature: float = 0.1, reduction: str = "sum_over_batch_size", name: str = "supervised_contrastive_loss"
-    ) -> None:
-        super().__init__(name=name, reduction=reduction)
+    arguments = ("temperature",)
+
+    def __init__(self, temperature: float = 0.1, **loss_options: Any) -> None:
+        super().__init__(**{"name": "supervised_contrastive_loss"} | loss_options)
         if not 0.0 < temperature < float("inf"):
             raise OptionError(f"temperature must be above 0; got {temperature}.")
         self.temperature = temperature
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
-        """Compute the loss of each photo.
-
-        Args:
-            y_true: Class ids, shape `(batch,)` or `(batch, 1)`.
-            y_pred: Unit-length embeddings, shape `(batch, dim)`.
-
-        Returns:
-            Shape `(batch,)`, 0 or more.
-        """
-        embeddings = ops.convert_to_tensor(y_pred, "float32")
-        partners, others = masks(y_true)
-        logits = ops.matmul(embeddings, ops.transpose(embeddings)) / self.temperature
+    def costs(self, cosines: Any, partners: Any, others: Any) -> Any:
+        logits = cosines / self.temperature
         log_sum = ops.logsumexp(ops.where(ops.logical_or(partners, others), logits, -1e9), axis=1, keepdims=True)
         weights = ops.cast(partners, "float32")
         n_partners = ops.sum(weights, axis=1)
         costs = ops.sum(weights * (log_sum - logits), axis=1) / ops.maximum(n_partners, 1.0)
         return over_those(n_partners > 0, costs)
-
-    def get_config(self) -> dict[str, Any]:
-        """Return the constructor's arguments as plain values."""
-        return {**super().get_config(), "temperature": self.temperature}

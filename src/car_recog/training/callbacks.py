@@ -126,12 +126,7 @@ class AverageWeights(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 class ShowProgress(keras.callbacks.Callback):  # type: ignore[misc]
-    """A line per epoch, and on a terminal a bar that says how long the phase still takes.
-
-    Args:
-        phase: Name of the phase.
-        advance: Told of every batch that is done.
-    """
+    """A line per epoch, and on a terminal a bar that says how long the phase still takes: `advance` is told of every batch."""
 
     def __init__(self, phase: str, advance: Callable[[int], None]) -> None:
         super().__init__()

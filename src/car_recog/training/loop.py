@@ -36,10 +36,6 @@ class Endless(keras.utils.PyDataset):  # type: ignore[misc]
     """The batches of all epochs as one sequence.
 
     Keras would start a new reader for each epoch, and TensorFlow takes up to two seconds to end the old one.
-
-    Args:
-        batches: The batches of an epoch.
-        first_epoch: The epoch to begin with.
     """
 
     num_batches = None
@@ -136,15 +132,14 @@ def run_phase(
     phase = _fit_accumulation(phase, n_epochs * len(batches))
     optimizer = build_optimizer(phase, n_epochs * len(batches) // phase.accumulation, variables)
     model.compile(optimizer=optimizer, loss=task.loss, metrics=[metric])
-    callbacks = [
-        *([AverageWeights(recipe.averaging)] if recipe.averaging is not None else []),
-        *task.judges,
-        Watch(metric.name, task.chance, n_watched, phase.name, first=max(n_epochs // 2, watched_from - len(history))),
-        *([_early_stopping(recipe.patience, task.monitor)] if recipe.patience else []),
-        *task.callbacks,
-        Record(history, phase.name),
-        *([_falling_rate(task.monitor)] if phase.schedule == "plateau" else []),
-    ]
+    callbacks = [AverageWeights(recipe.averaging)] if recipe.averaging is not None else []
+    callbacks += task.judges
+    callbacks.append(Watch(metric.name, task.chance, n_watched, phase.name, first=max(n_epochs // 2, watched_from - len(history))))
+    if recipe.patience:
+        callbacks.append(keras.callbacks.EarlyStopping(task.monitor, patience=recipe.patience, mode="min", restore_best_weights=True))
+    callbacks += [*task.callbacks, Record(history, phase.name)]
+    if phase.schedule == "plateau":
+        callbacks.append(keras.callbacks.ReduceLROnPlateau(task.monitor, factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE, mode="min"))
     with trained_batch_norm(network), progress_bar(phase.name, n_epochs * len(batches), is_shown=task.has_progress) as advance:
         if task.has_progress:
             callbacks.append(ShowProgress(phase.name, advance))
@@ -174,14 +169,6 @@ def _is_distributed() -> bool:
     import tensorflow as tf
 
     return bool(tf.distribute.has_strategy())
-
-
-def _falling_rate(monitor: str) -> keras.callbacks.Callback:
-    return keras.callbacks.ReduceLROnPlateau(monitor=monitor, mode="min", factor=PLATEAU_FACTOR, patience=PLATEAU_PATIENCE)
-
-
-def _early_stopping(patience: int, monitor: str) -> keras.callbacks.Callback:
-    return keras.callbacks.EarlyStopping(monitor=monitor, mode="min", patience=patience, restore_best_weights=True)
 
 
 def class_weights(labels: np.ndarray, n_classes: int, *, power: float) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Recipes: everything about training that is not the network, as plain values."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -10,7 +10,6 @@ from car_recog.errors import OptionError
 
 OPTIMIZERS = ("adam", "adamw", "sgd")
 SCHEDULES = ("constant", "cosine", "one_cycle", "plateau")
-
 
 
 def _must(be: str, holds: Callable[[Any], bool], *, optional: bool = False) -> Callable[[Any, Any, Any], None]:
@@ -134,10 +133,6 @@ class Phase:
         return height, width
 
 
-def _as_phases(values: Iterable[Phase]) -> tuple[Phase, ...]:
-    return tuple(values)
-
-
 @attrs.frozen(kw_only=True)
 class Recipe:
     """How a recogniser is trained.
@@ -157,7 +152,7 @@ class Recipe:
         5
     """
 
-    phases: tuple[Phase, ...] = attrs.field(converter=_as_phases, validator=_PHASES)
+    phases: tuple[Phase, ...] = attrs.field(converter=tuple[Phase, ...], validator=_PHASES)
     name: str = "custom"
     head_start: float | None = attrs.field(default=None, validator=_POSITIVE_OR_NONE)
     label_smoothing: float = attrs.field(default=0.0, validator=_SHARE)

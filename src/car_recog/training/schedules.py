@@ -40,12 +40,7 @@ def learning_rate(phase: Phase, n_updates: int) -> float | keras.optimizers.sche
 
 
 class ByUpdate(keras.optimizers.schedules.LearningRateSchedule):  # type: ignore[misc]
-    """Asks a schedule by updates where Keras, as under gradient accumulation, counts batches.
-
-    Args:
-        schedule: From the number of updates made to the learning rate.
-        accumulation: Batches in an update.
-    """
+    """Asks a schedule by updates where Keras, as under gradient accumulation, counts batches: so many make an update."""
 
     def __init__(self, schedule: keras.optimizers.schedules.LearningRateSchedule, accumulation: int) -> None:
         self._schedule, self._accumulation = schedule, accumulation
