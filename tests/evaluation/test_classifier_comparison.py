@@ -121,3 +121,12 @@ def test_the_json_holds_figures_and_curves() -> None:
     assert written["contenders"][0]["accuracy"] == 0.5
     assert written["contenders"][0]["history"] == HISTORY
     assert written["steps"][0]["n_only_second"] == 6
+
+
+def test_gaps_of_a_history_are_null_in_json():
+    gaps = {"phase": ["head", "all"], "val_loss": [float("nan"), 0.5]}
+
+    text = comparison_of(contender("a", 6, history=gaps), contender("b", 0)).to_json()
+
+    assert "NaN" not in text
+    assert json.loads(text)["contenders"][0]["history"] == {"phase": ["head", "all"], "val_loss": [None, 0.5]}

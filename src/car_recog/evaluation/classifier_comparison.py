@@ -55,11 +55,12 @@ class Contender:
         return (self.report.background and self.report.background.history) or {}
 
     def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
+        """Plain values for JSON; None where a column of the history has no number."""
+        columns = {name: [value if value == value else None for value in column] for name, column in self.history.items()}
         own = attrs.asdict(self, filter=attrs.filters.exclude("report", "is_right"))
         report = self.report
         figures = {"accuracy": report.accuracy, "macro_f1": report.macro_f1, "ece": report.ece, "intervals": report.intervals}
-        return {**own, **figures, "f1": {name: score.f1 for name, score in report.per_class.items()}, "history": dict(self.history)}
+        return {**own, **figures, "f1": {name: score.f1 for name, score in report.per_class.items()}, "history": columns}
 
 
 @attrs.frozen(kw_only=True)
