@@ -4,7 +4,7 @@ import argparse
 from typing import Any
 
 from car_recog.backbones import backbone_owner, get_backbone, list_backbones
-from car_recog.cli.options import add_common_flags
+from car_recog.cli.options import finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_table
 from car_recog.errors import PluginError, UnknownNameError, suggestion
 
@@ -13,10 +13,9 @@ _COLUMNS = ("name", "size", "smallest", "weights", "offered by", "normalization"
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = commands.add_parser("backbones", help="list all backbones, plug-ins included", allow_abbrev=False)
+    parser = commands.add_parser("backbones", help="list all backbones, plug-ins included")
     parser.add_argument("pattern", metavar="PATTERN", nargs="?", default="*", help="shell-style pattern such as 'mobilenet*' (all)")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from car_recog.cli.options import add_common_flags, add_size_flags
+from car_recog.cli.options import add_size_flags, finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_table
 from car_recog.cli.sides import is_compcars
 from car_recog.data.cache import PhotoCache, clear_cache, list_cache
@@ -22,18 +22,15 @@ _DESCRIPTION = f"Photos are decoded and embedded once. The cache lies in the fol
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and what can be done with the cache."""
     purpose = "list, fill or clear the cache of decoded photos and embeddings"
-    parser = commands.add_parser("cache", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
-    add_common_flags(parser)
-    parser.set_defaults(run=run_list)
+    parser = commands.add_parser("cache", help=purpose, description=_DESCRIPTION)
+    finish_command(parser, run=run_list)
     actions = parser.add_subparsers(title="actions; without one, the cache is listed", metavar="ACTION")
-    build = actions.add_parser("build", help="decode photos ahead", allow_abbrev=False)
+    build = actions.add_parser("build", help="decode photos ahead")
     build.add_argument("data", metavar="DATA", type=Path, help="a CompCars tree (its part photos), or any folder with photos in it")
     add_size_flags(build)
-    add_common_flags(build)
-    build.set_defaults(run=run_build)
-    clear = actions.add_parser("clear", help="remove all decoded photos and embeddings", allow_abbrev=False)
-    add_common_flags(clear)
-    clear.set_defaults(run=run_clear)
+    finish_command(build, run=run_build)
+    clear = actions.add_parser("clear", help="remove all decoded photos and embeddings")
+    finish_command(clear, run=run_clear)
 
 
 def run_list(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ import attrs
 
 from car_recog.cli.cars import read_pairs_of_side
 from car_recog.cli.evaluate import choose_task
-from car_recog.cli.options import add_car_flags, add_common_flags, add_data_flags
+from car_recog.cli.options import add_car_flags, add_data_flags, finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_table, watched_warnings
 from car_recog.cli.predict import find_named
 from car_recog.cli.sides import SIDES, read_side
@@ -38,7 +38,7 @@ _WORDS = {
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
     purpose = "make the answers of a saved classifier or verifier mean what they say"
-    parser = commands.add_parser("calibrate", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("calibrate", help=purpose, description=_DESCRIPTION)
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier or verifier; it is written anew")
     add_data_flags(parser, is_needed=False)
     add_car_flags(parser)
@@ -50,8 +50,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     goal.add_argument("--target", choices=("eer", "accuracy"), help="or what its threshold is chosen for (eer)")
     unknown = "photos of what the classifier does not know, to choose the best way to tell them; files, folders and patterns"
     parser.add_argument("--unknown", nargs="+", default=[], metavar="PHOTO", help=unknown)
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ import attrs
 
 from car_recog.cli.demo_parts import PartsDemo, run_parts
 from car_recog.cli.demo_verifier import VerifierDemo, run_verifier
-from car_recog.cli.options import add_common_flags
+from car_recog.cli.options import finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_line, watched_warnings
 from car_recog.cli.startup import check_plots
 from car_recog.storage import is_vacant
@@ -56,12 +56,10 @@ class Demo:
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    purpose = "see all of it work on drawn photos, in about two minutes"
-    parser = commands.add_parser("demo", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("demo", help="see all of it work on drawn photos, in about two minutes", description=_DESCRIPTION)
     where = "where everything is put; where it holds something, a number is added (demo-output)"
     parser.add_argument("--folder", type=Path, default=Path("demo-output"), help=where)
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
 
 from car_recog.cli.cars import read_pairs_of_side
-from car_recog.cli.options import add_car_flags, add_common_flags, add_data_flags
+from car_recog.cli.options import add_car_flags, add_data_flags, finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_report, watched_warnings
 from car_recog.cli.sides import SIDES, has_official_split, read_side
 from car_recog.cli.startup import check_plots, load_keras
@@ -27,8 +27,7 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    purpose = "judge a saved classifier or verifier on your photos"
-    parser = commands.add_parser("evaluate", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("evaluate", help="judge a saved classifier or verifier on your photos", description=_DESCRIPTION)
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier or verifier")
     add_data_flags(parser, is_needed=False)
     add_car_flags(parser)
@@ -36,8 +35,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--side", choices=SIDES, help="which photos of DATA (test where the official lists of CompCars are used, else all)"
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="receives report.html, report.json, report.md and pictures")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:

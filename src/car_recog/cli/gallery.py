@@ -1,12 +1,12 @@
 """`car-recog gallery`: enrol photos of cars by name, search them for the car of another photo, take names out, tell what is in."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from car_recog.cli.answers import Row, add_answer_flags, choose_form, opened, write_csv, write_json, write_jsonl
-from car_recog.cli.options import add_common_flags
+from car_recog.cli.options import finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_line, show_table, watched_warnings
 from car_recog.cli.predict import decoded, find_named
 from car_recog.cli.startup import load_keras
@@ -29,33 +29,34 @@ _SEARCH = "Find the cars whose enrolled photos are most alike. A car is known wh
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and what can be done with a gallery."""
-    gallery = commands.add_parser("gallery", help="find one car among many", allow_abbrev=False)
+    gallery = commands.add_parser("gallery", help="find one car among many")
     actions = gallery.add_subparsers(title="actions", metavar="ACTION", required=True)
-    add = _action(actions, "add", "enrol photos of cars", _ADD)
+    add = _action(actions, "add", "enrol photos of cars", run=run_add, description=_ADD)
     add.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders and patterns with --name; else one folder")
     add.add_argument("--name", help="the car that all these photos show")
     add.add_argument("--label-pattern", metavar="REGEX", help="the name is what the group (?P<label>...) matches, as in train verifier")
     add.add_argument("--on-error", default="skip", help="broken photos: skip leaves them out, raise stops (skip)")
-    add.set_defaults(run=run_add)
-    search = _action(actions, "search", "find the cars of photos", _SEARCH)
+    search = _action(actions, "search", "find the cars of photos", run=run_search, description=_SEARCH)
     search.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders with all below them, and patterns such as 'a/*.jpg'")
     search.add_argument("--k", type=int, default=5, help="how many names to tell for each photo (5)")
     add_answer_flags(search)
-    search.set_defaults(run=run_search)
-    remove = _action(actions, "remove", "take cars out", None)
+    remove = _action(actions, "remove", "take cars out", run=run_remove)
     remove.add_argument("names", metavar="NAME", nargs="+", help="names of cars")
-    remove.set_defaults(run=run_remove)
-    info = _action(actions, "info", "tell which cars are in", None)
-    info.set_defaults(run=run_info)
+    _action(actions, "info", "tell which cars are in", run=run_info)
 
 
 def _action(
-    actions: "argparse._SubParsersAction[Any]", name: str, purpose: str, description: str | None
+    actions: "argparse._SubParsersAction[Any]",
+    name: str,
+    purpose: str,
+    *,
+    run: Callable[[argparse.Namespace], int],
+    description: str | None = None,
 ) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=purpose, description=description, allow_abbrev=False)
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=purpose, description=description)
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved verifier")
     parser.add_argument("gallery", metavar="GALLERY", type=Path, help="the folder of the gallery; add makes it")
-    add_common_flags(parser)
+    finish_command(parser, run=run)
     return parser
 
 

@@ -3,14 +3,16 @@
 import argparse
 import ast
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from car_recog.training.presets import list_recipes
 
 
-def add_common_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of every command; the parser of the whole command line holds their defaults."""
+def finish_command(parser: argparse.ArgumentParser, *, run: Callable[[argparse.Namespace], int], **defaults: Any) -> None:
+    """Say what a command runs, and add the flags of every command, whose defaults the parser of the whole command line holds."""
+    parser.set_defaults(run=run, **defaults)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document instead of text")
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where in the code an error arose")
 

@@ -16,7 +16,7 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
 from car_recog.cli.answers import add_answer_flags, choose_form, opened, write_json, write_jsonl
-from car_recog.cli.options import add_common_flags, add_crop_flags
+from car_recog.cli.options import add_crop_flags, finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_line, show_table, watched_warnings
 from car_recog.cli.startup import check_plots, load_keras
 from car_recog.data.folders import find_photos
@@ -77,7 +77,7 @@ class Answer:
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = commands.add_parser("predict", help="say what photos show", allow_abbrev=False)
+    parser = commands.add_parser("predict", help="say what photos show")
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders with all below them, and patterns such as 'a/*.jpg'")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="how many classes to name for each photo, 1 to 5 (1)")
@@ -87,8 +87,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--sheet", type=Path, metavar="FILE", help=sheet)
     add_crop_flags(parser)
     add_answer_flags(parser)
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from car_recog.cli.options import add_common_flags
+from car_recog.cli.options import finish_command
 from car_recog.cli.output import FINE, note, show_line
 from car_recog.cli.startup import load_keras
 from car_recog.errors import OptionError
@@ -29,7 +29,7 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = commands.add_parser("serve", help="show it to people: a web page and its API", description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("serve", help="show it to people: a web page and its API", description=_DESCRIPTION)
     served = parser.add_argument_group("what is served")
     served.add_argument("--parts", type=Path, metavar="BUNDLE", help="a saved part classifier")
     served.add_argument("--models", type=Path, metavar="BUNDLE", help="a saved classifier of makes or models")
@@ -42,8 +42,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--port", type=int, default=8000, help="the port; 0 takes a free one (8000)")
     parser.add_argument("--contact-url", metavar="URL", help="a link under the car found; {class_name} in it becomes its name")
     parser.add_argument("--max-queue", type=int, default=128, metavar="N", help="photos that may wait; more are turned away (128)")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from car_recog.cli.calibrate import calibrate_after_training
 from car_recog.cli.evaluate import judge, write_report
-from car_recog.cli.options import add_common_flags, add_data_flags, add_network_flags, add_training_flags, network_arguments
+from car_recog.cli.options import add_data_flags, add_network_flags, add_training_flags, finish_command, network_arguments
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, watched_warnings
 from car_recog.cli.sides import Sides, read_sides
 from car_recog.cli.startup import load_keras
@@ -29,16 +29,15 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and what can be trained."""
-    train = commands.add_parser("train", help="train a recogniser on your photos", allow_abbrev=False)
+    train = commands.add_parser("train", help="train a recogniser on your photos")
     kinds = train.add_subparsers(title="what to train", metavar="KIND", required=True)
     for kind, purpose in _KINDS.items():
-        parser = kinds.add_parser(kind, help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+        parser = kinds.add_parser(kind, help=purpose, description=_DESCRIPTION)
         add_data_flags(parser)
         add_network_flags(parser)
         add_training_flags(parser, "classifier")
         add_run_folder_flag(parser, kind)
-        add_common_flags(parser)
-        parser.set_defaults(run=run, kind=kind)
+        finish_command(parser, run=run, kind=kind)
     add_verifier(kinds)
 
 

@@ -10,13 +10,13 @@ from car_recog.cli.cars import CarSides, read_car_sides
 from car_recog.cli.evaluate import judge, write_report
 from car_recog.cli.options import (
     add_car_flags,
-    add_common_flags,
     add_crop_flags,
     add_group_flag,
     add_photo_flags,
     add_share_flags,
     add_training_flags,
     add_verifier_flags,
+    finish_command,
     network_arguments,
 )
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, watched_warnings
@@ -39,9 +39,7 @@ _DATA = "a folder with a folder of photos per car"
 
 def add_parser(kinds: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = kinds.add_parser(
-        "verifier", help="whether two photos show the same car", description=_DESCRIPTION, allow_abbrev=False
-    )
+    parser = kinds.add_parser("verifier", help="whether two photos show the same car", description=_DESCRIPTION)
     photos = add_photo_flags(parser, data=_DATA, is_needed=False)
     add_crop_flags(photos)
     add_group_flag(photos)
@@ -56,8 +54,7 @@ def add_parser(kinds: "argparse._SubParsersAction[Any]") -> None:
         "--target", choices=("eer", "accuracy"), help="or for eer, where false accepts and rejects balance, or accuracy (eer)"
     )
     add_run_folder_flag(parser, "verifier")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:

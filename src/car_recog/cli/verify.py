@@ -10,7 +10,7 @@ import attrs
 import numpy as np
 
 from car_recog.cli.answers import Row, add_answer_flags, choose_form, opened, write_csv, write_json, write_jsonl
-from car_recog.cli.options import add_common_flags
+from car_recog.cli.options import finish_command
 from car_recog.cli.output import BAD_USE, FINE, FOUND_PROBLEMS, note, printable, show_error, show_json, show_line, show_table
 from car_recog.cli.startup import load_keras
 from car_recog.data.pair_lists import read_unlabelled_pairs
@@ -35,15 +35,13 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    purpose = "tell whether two photos show the same car"
-    parser = commands.add_parser("verify", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("verify", help="tell whether two photos show the same car", description=_DESCRIPTION)
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved verifier")
     parser.add_argument("photos", metavar="PHOTO", nargs="*", help="two photos")
     parser.add_argument("--pairs", type=Path, metavar="FILE", help="instead of PHOTO PHOTO: a list of pairs")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="the folder that the paths in FILE start from (that of FILE)")
     add_answer_flags(parser)
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
