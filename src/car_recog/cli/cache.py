@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from car_recog.cli.options import add_size_flags, finish_command
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_table
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_lines, show_table
 from car_recog.cli.sides import is_compcars
 from car_recog.data.cache import PhotoCache, clear_cache, list_cache
 from car_recog.data.folders import find_photos
@@ -41,10 +41,9 @@ def run_list(args: argparse.Namespace) -> int:
         show_json({"folder": str(cache_folder()), "entries": held})
     elif entries:
         show_table(("kind", "photos", "size"), [(entry.kind, entry.n_photos, worded_size(entry.n_bytes)) for entry in entries])
-        show_line("")
-        show_line(f"In {cache_folder()}; `car-recog cache clear` removes all.")
+        show_lines("", f"In {cache_folder()}; `car-recog cache clear` removes all.")
     else:
-        show_line(f"The cache in {cache_folder()} is empty.")
+        show_lines(f"The cache in {cache_folder()} is empty.")
     return FINE
 
 
@@ -63,7 +62,7 @@ def run_build(args: argparse.Namespace) -> int:
         show_json({"folder": str(cache_folder()), "n_photos": len(paths) - len(broken), "broken": [str(error) for error in broken]})
     else:
         left_out = f"; {len(broken):,} could not be decoded" if broken else ""
-        show_line(f"{len(paths) - len(broken):,} photos are in the cache at {size[0]} x {size[1]} pixels ({args.resize}){left_out}.")
+        show_lines(f"{len(paths) - len(broken):,} photos are in the cache at {size[0]} x {size[1]} pixels ({args.resize}){left_out}.")
     return FOUND_PROBLEMS if broken else FINE
 
 
@@ -73,7 +72,7 @@ def run_clear(args: argparse.Namespace) -> int:
     if args.json:
         show_json({"folder": str(cache_folder()), "n_bytes_freed": freed})
     else:
-        show_line(f"Removed {worded_size(freed)} from {cache_folder()}.")
+        show_lines(f"Removed {worded_size(freed)} from {cache_folder()}.")
     return FINE
 
 

@@ -5,7 +5,7 @@ from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 from car_recog.cli.options import add_data_flags, finish_command, option
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_line, show_table, watched_warnings
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_lines, show_table, watched_warnings
 from car_recog.cli.sides import SIDES, Sides, has_official_split, read_side, read_sides
 from car_recog.cli.startup import load_keras
 from car_recog.cli.trained import add_run_folder_flag, new_run_folder
@@ -59,11 +59,10 @@ def run(args: argparse.Namespace) -> int:
         show_json({"run_folder": str(folder), **comparison.to_dict(), "problems": problems})
     else:
         show_table(*results(comparison))
-        show_line("")
+        show_lines("")
         show_table(STEPS, steps(comparison))
-        show_line("")
-        show_line(f"The best is {comparison.winner.name}. Look at {folder / 'comparison.html'}")
-        show_line(f"Ask it: car-recog predict {quote(str(folder / 'best'))} PHOTO...")
+        show_lines("", f"The best is {comparison.winner.name}. Look at {folder / 'comparison.html'}")
+        show_lines(f"Ask it: car-recog predict {quote(str(folder / 'best'))} PHOTO...")
     return FOUND_PROBLEMS if problems else FINE
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from car_recog.cli.options import add_group_flag, add_photo_flags, add_task_flag, finish_command
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, printable, show_json, show_line, show_table
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, printable, show_json, show_lines, show_table
 from car_recog.cli.sides import read_all
 from car_recog.data.checks import check_data
 from car_recog.data.folders import find_photos
@@ -59,7 +59,7 @@ def run_check(args: argparse.Namespace) -> int:
     if args.json:
         show_json(report.to_dict())
     else:
-        show_line("\n".join(map(printable, str(report).splitlines())))
+        show_lines(*map(printable, str(report).splitlines()))
     return FOUND_PROBLEMS if report.n_errors else FINE
 
 
@@ -80,8 +80,7 @@ def run_split(args: argparse.Namespace) -> int:
     else:
         rows = [(f"{side}.csv", len(photos), sum(map(bool, photos.class_counts().values()))) for side, photos in split.items()]
         show_table(("list", "photos", "classes"), rows)
-        show_line("")
-        show_line(f'In {args.out}. Read one: ImageDataset.from_list("{args.out / "train.csv"}", root="{args.data}")')
+        show_lines("", f'In {args.out}. Read one: ImageDataset.from_list("{args.out / "train.csv"}", root="{args.data}")')
     return FINE
 
 

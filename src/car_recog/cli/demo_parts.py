@@ -1,16 +1,17 @@
 """The demo's part classifier: drawn, trained, judged, saved, loaded and asked."""
 
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from car_recog.cli.output import note, show_line
+from car_recog.cli.output import note, show_lines
 from car_recog.cli.sides import Sides
 from car_recog.cli.startup import load_keras
-from car_recog.cli.train import train_and_judge
-from car_recog.cli.trained import Trained
+from car_recog.cli.train import calibrate_trained
+from car_recog.cli.trained import Trained, train_and_judge
 from car_recog.data.compcars import PART_NAMES, CompCarsDataset
 from car_recog.data.synthetic import draw_compcars
 from car_recog.errors import TrainingError
@@ -55,18 +56,21 @@ class PartsDemo:
         self.trained.tell()
         answer = self.answer
         verdict = "right" if answer.class_name == self.true_class else f"wrong, it is a {self.true_class}"
-        show_line("")
-        show_line(f"Guessing would be right once in {len(PART_NAMES)} times. The photos are drawn: real ones are harder.")
-        show_line(f"Loaded again, it calls {answer.source}")
-        show_line(f"  {answer.class_name} with probability {answer.probability:.3f}: {verdict}.")
+        show_lines(
+            "",
+            f"Guessing would be right once in {len(PART_NAMES)} times. The photos are drawn: real ones are harder.",
+            f"Loaded again, it calls {answer.source}",
+            f"  {answer.class_name} with probability {answer.probability:.3f}: {verdict}.",
+        )
 
     def tell_next(self) -> None:
         """Print what to try next."""
-        folder = self.trained.folder
-        bundle, photos = quote(str(folder / "bundle")), quote(str(folder / "photos"))
-        show_line(f"  car-recog predict {bundle} {quote(self.answer.source)} --top 3")
-        show_line(f"  car-recog evaluate {bundle} {photos}")
-        show_line("  car-recog train parts YOUR_PHOTOS")
+        bundle, photos = quote(str(self.trained.bundle)), quote(str(self.trained.folder / "photos"))
+        show_lines(
+            f"  car-recog predict {bundle} {quote(self.answer.source)} --top 3",
+            f"  car-recog evaluate {bundle} {photos}",
+            "  car-recog train parts YOUR_PHOTOS",
+        )
 
 
 def run_parts(folder: Path, *, n_photos: int, n_epochs: int, seed: int) -> PartsDemo:
@@ -93,7 +97,8 @@ def run_parts(folder: Path, *, n_photos: int, n_epochs: int, seed: int) -> Parts
     classifier = PartClassifier("tiny_cnn", weights=None, image_size=_IMAGE_SIZE)
     sides = Sides(train, val, cars.parts("test"))
     # A run folder must be empty, and the report names photos by their place: so the run moves, not the photos.
-    trained = train_and_judge(classifier, sides, recipe=_recipe(n_epochs), seed=seed, folder=folder / "run")
+    recipe, calibrate = demo_recipe(n_epochs, label_smoothing=0.1, saturation=0.2), partial(calibrate_trained, classifier)
+    trained = train_and_judge(classifier, sides, calibrate=calibrate, folder=folder / "run", recipe=recipe, seed=seed)
     for path in list(trained.folder.iterdir()):
         path.rename(folder / path.name)
     trained.folder.rmdir()
@@ -104,10 +109,10 @@ def run_parts(folder: Path, *, n_photos: int, n_epochs: int, seed: int) -> Parts
     return PartsDemo(attrs.evolve(trained, folder=folder), photo.class_name, after)
 
 
-def _recipe(n_epochs: int) -> Recipe:
+def demo_recipe(n_epochs: int, *, label_smoothing: float = 0.0, **changes: float) -> Recipe:
     """From random weights: a higher learning rate than fine-tuning takes, and milder changes to the photos."""
-    changes = {"flip": 0.5, "crop_area": 0.7, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2}
+    changes |= {"flip": 0.5, "crop_area": 0.7, "brightness": 0.2, "contrast": 0.2}
     phase = Phase(
         name="demo", epochs=n_epochs, learning_rate=3e-3, warmup=0.1, weight_decay=0.05, global_clip_norm=5.0, augmentation=changes
     )
-    return Recipe(name="demo", label_smoothing=0.1, phases=[phase])
+    return Recipe(name="demo", label_smoothing=label_smoothing, phases=[phase])

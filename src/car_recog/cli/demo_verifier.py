@@ -7,17 +7,15 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from car_recog.cli.cars import CarSides
-from car_recog.cli.demo_parts import SAME
-from car_recog.cli.output import note, show_line
+from car_recog.cli.demo_parts import SAME, demo_recipe
+from car_recog.cli.output import note, show_lines
 from car_recog.cli.startup import load_keras
-from car_recog.cli.train_verifier import train_and_judge
-from car_recog.cli.trained import Trained
+from car_recog.cli.trained import Trained, train_and_judge
 from car_recog.cli.verify import worded
 from car_recog.data.folders import FolderDataset
 from car_recog.data.pairs import PairDataset
 from car_recog.data.synthetic import IDENTITY_PATTERN, draw_identities
 from car_recog.errors import TrainingError
-from car_recog.training.recipe import Phase, Recipe
 
 if TYPE_CHECKING:
     from car_recog.prediction import Verification
@@ -67,20 +65,15 @@ class VerifierDemo:
     def tell(self) -> None:
         """Print what was done."""
         self.trained.tell()
-        show_line("")
-        show_line("Guessing would have an equal error rate of 0.5. Loaded again, it says of cars it was not trained on:")
+        show_lines("", "Guessing would have an equal error rate of 0.5. Loaded again, it says of cars it was not trained on:")
         for pair in self.asked:
             truth = "right" if pair.answer.is_same == pair.is_genuine else "wrong"
-            show_line(f"  {pair.first}")
-            show_line(f"  {pair.second}")
-            show_line(f"    {worded(pair.answer)}: {truth}.")
+            show_lines(f"  {pair.first}", f"  {pair.second}", f"    {worded(pair.answer)}: {truth}.")
 
     def tell_next(self) -> None:
         """Print what to try next."""
-        bundle = quote(str(self.trained.folder / "bundle"))
-        first, second = (quote(name) for name in (self.asked[0].first, self.asked[0].second))
-        show_line(f"  car-recog verify {bundle} {first} {second}")
-        show_line("  car-recog train verifier YOUR_CARS")
+        bundle, first, second = map(quote, (str(self.trained.bundle), self.asked[0].first, self.asked[0].second))
+        show_lines(f"  car-recog verify {bundle} {first} {second}", "  car-recog train verifier YOUR_CARS")
 
 
 def run_verifier(folder: Path, *, n_colours: int, n_epochs: int, seed: int) -> VerifierDemo:
@@ -104,10 +97,11 @@ def run_verifier(folder: Path, *, n_colours: int, n_epochs: int, seed: int) -> V
     from car_recog.verifier import SiameseVerifier
 
     verifier = SiameseVerifier("tiny_cnn", weights=None, image_size=_IMAGE_SIZE)
-    trained = train_and_judge(verifier, sides, recipe=_recipe(n_epochs), target={"target": "eer"}, seed=seed, folder=folder / "verifier")
+    recipe = demo_recipe(n_epochs)  # colours change little: they tell cars apart
+    trained = train_and_judge(verifier, sides, calibrate=None, folder=folder / "verifier", recipe=recipe, seed=seed)
     pairs = PairDataset.sample(test, seed=seed)
     asked = [pairs[int(pairs.is_genuine.argmax())], pairs[int(pairs.is_genuine.argmin())]]
-    loaded = SiameseVerifier.load(trained.folder / "bundle")
+    loaded = SiameseVerifier.load(trained.bundle)
     answers = []
     for pair in asked:
         first, second = str(pair.first.path), str(pair.second.path)
@@ -116,19 +110,3 @@ def run_verifier(folder: Path, *, n_colours: int, n_epochs: int, seed: int) -> V
             raise TrainingError(f"The verifier said {before} before it was saved and {after} after it was loaded.")
         answers.append(Asked(first, second, pair.is_genuine, after))
     return VerifierDemo(trained, tuple(answers))
-
-
-def _recipe(n_epochs: int) -> Recipe:
-    """From random weights: a higher learning rate than fine-tuning takes. Colours change little: they tell cars apart."""
-    changes = {"flip": 0.5, "crop_area": 0.7, "brightness": 0.2, "contrast": 0.2}
-    phase = Phase(
-        name="demo",
-        epochs=n_epochs,
-        batch_size=32,
-        learning_rate=3e-3,
-        warmup=0.1,
-        weight_decay=0.05,
-        global_clip_norm=5.0,
-        augmentation=changes,
-    )
-    return Recipe(name="demo", phases=[phase])

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from car_recog.cli.options import finish_command
-from car_recog.cli.output import FINE, printable, show_json, show_line, watched_warnings
+from car_recog.cli.output import FINE, printable, show_json, show_lines, watched_warnings
 from car_recog.cli.startup import load_keras
 from car_recog.errors import OptionError
 
@@ -46,6 +46,6 @@ def run(args: argparse.Namespace) -> int:
         are_empty = [explanation.is_empty for explanation in explanations]
         show_json({"photos": args.photos, "label": first.label, "score": first.score, "is_empty": are_empty, "picture": str(args.out)})
     else:
-        show_line(f"{printable(first.label)}: {'score' if is_verifier else 'probability'} {first.score:.3f}")
-        show_line(f"{args.out} shows what speaks for it, yellow most.")
+        show_lines(f"{printable(first.label)}: {'score' if is_verifier else 'probability'} {first.score:.3f}")
+        show_lines(f"{args.out} shows what speaks for it, yellow most.")
     return FINE

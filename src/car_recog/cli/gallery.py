@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from car_recog.cli.answers import Row, add_answer_flags, choose_form, opened, write_csv, write_json, write_jsonl
 from car_recog.cli.options import finish_command
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_line, show_table, watched_warnings
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_lines, show_table, watched_warnings
 from car_recog.cli.predict import decoded, find_named
 from car_recog.cli.startup import load_keras
 from car_recog.data.folders import FolderDataset
@@ -111,7 +111,7 @@ def run_search(args: argparse.Namespace) -> int:
             (write_json if form == "json" else write_jsonl)(watched(), stream)
     if args.out is not None:
         left_out = f"; {broken:,} of them could not be decoded" if broken else ""
-        show_line(f"{args.out}: {len(paths):,} photos{left_out}.")
+        show_lines(f"{args.out}: {len(paths):,} photos{left_out}.")
     return FOUND_PROBLEMS if broken else FINE
 
 
@@ -155,8 +155,7 @@ def run_info(args: argparse.Namespace) -> int:
         show_json({"gallery": str(args.gallery), "n_photos": len(gallery), "names": counts})
     else:
         show_table(("name", "photos"), list(counts.items()))
-        show_line("")
-        show_line(f"{len(gallery):,} photos of {len(counts):,} cars in {args.gallery}.")
+        show_lines("", f"{len(gallery):,} photos of {len(counts):,} cars in {args.gallery}.")
     return FINE
 
 
@@ -173,7 +172,7 @@ def _tell(args: argparse.Namespace, gallery: "Gallery", facts: dict[str, Any], w
     if args.json:
         show_json({"gallery": str(args.gallery), **facts, "n_photos": len(gallery), "n_names": len(gallery.names)})
     else:
-        show_line(f"{args.gallery}: {words}; now {len(gallery):,} photos of {len(gallery.names):,} cars.")
+        show_lines(f"{args.gallery}: {words}; now {len(gallery):,} photos of {len(gallery.names):,} cars.")
 
 
 def _word(value: object) -> object:

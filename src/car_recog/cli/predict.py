@@ -17,7 +17,7 @@ from rich.console import Console
 
 from car_recog.cli.answers import add_answer_flags, choose_form, opened, write_json, write_jsonl
 from car_recog.cli.options import add_crop_flags, finish_command
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_line, show_table, watched_warnings
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_lines, show_table, watched_warnings
 from car_recog.cli.startup import check_plots, load_keras
 from car_recog.data.folders import find_photos
 from car_recog.data.samples import ImageDataset
@@ -133,7 +133,7 @@ def run(args: argparse.Namespace) -> int:
     n_broken = counts[BROKEN]
     if args.out is not None:
         left_out = f"; {n_broken:,} of them {BROKEN}" if n_broken else ""
-        show_line(f"{args.out}: {len(paths):,} photos{left_out}.")
+        show_lines(f"{args.out}: {len(paths):,} photos{left_out}.")
     if args.sheet is not None:
         from car_recog.evaluation.sheets import save_sheet
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from car_recog.cli.options import finish_command
-from car_recog.cli.output import FINE, note, show_line
+from car_recog.cli.output import FINE, note, show_lines
 from car_recog.cli.startup import load_keras
 from car_recog.errors import OptionError
 
@@ -142,7 +142,7 @@ async def _serve(app: "FastAPI", listener: socket.socket, line: str) -> None:
         note("warming up")
         await asyncio.wait((serving, app.state.warming), return_when=asyncio.FIRST_COMPLETED)
         if desk.is_ready:
-            show_line(line)
+            show_lines(line)
             sys.stdout.flush()  # whoever started it waits for the line
         else:
             server.should_exit = True

@@ -11,7 +11,7 @@ import numpy as np
 
 from car_recog.cli.answers import Row, add_answer_flags, choose_form, opened, write_csv, write_json, write_jsonl
 from car_recog.cli.options import finish_command
-from car_recog.cli.output import BAD_USE, FINE, FOUND_PROBLEMS, note, printable, show_error, show_json, show_line, show_table
+from car_recog.cli.output import BAD_USE, FINE, FOUND_PROBLEMS, note, printable, show_error, show_json, show_lines, show_table
 from car_recog.cli.startup import load_keras
 from car_recog.data.pair_lists import read_unlabelled_pairs
 from car_recog.data.samples import ImageDataset
@@ -63,7 +63,7 @@ def run_one(args: argparse.Namespace) -> int:
     if args.json:
         show_json({"first": first, "second": second, **attrs.asdict(answer)})
     else:
-        show_line(worded(answer))
+        show_lines(worded(answer))
     if answer.is_same is None:
         show_error("the verifier has no threshold, so it gives no verdict. Train it with validation data, or calibrate it.")
         return BAD_USE
@@ -102,7 +102,7 @@ def run_list(args: argparse.Namespace) -> int:
             (write_json if form == "json" else write_jsonl)(rows, stream)
     if args.out is not None:
         left_out = f"; {len(broken):,} of them could not be decoded" if broken else ""
-        show_line(f"{args.out}: {len(ends[0]):,} pairs of {len(names):,} photos{left_out}.")
+        show_lines(f"{args.out}: {len(ends[0]):,} pairs of {len(names):,} photos{left_out}.")
     return FOUND_PROBLEMS if broken else FINE
 
 
