@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from car_recog.cli.answers import Row, add_answer_flags, choose_form, opened, write_csv, write_json, write_jsonl
+from car_recog.cli.answers import Row, add_answer_flags, choose_form, finish_answers, write_answers
 from car_recog.cli.options import finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_lines, show_table, watched_warnings
 from car_recog.cli.predict import decoded, find_named
@@ -102,17 +102,11 @@ def run_search(args: argparse.Namespace) -> int:
                 yield row
                 advance(1)
 
-    with opened(args.out) as stream:
-        if form == "table":
-            show_table(_HEADINGS, [[_word(row[name]) for name in COLUMNS[:-1]] for row in _spread(watched())])
-        elif form == "csv":
-            write_csv(_spread(watched()), stream, COLUMNS)
-        else:
-            (write_json if form == "json" else write_jsonl)(watched(), stream)
-    if args.out is not None:
-        left_out = f"; {broken:,} of them could not be decoded" if broken else ""
-        show_lines(f"{args.out}: {len(paths):,} photos{left_out}.")
-    return FOUND_PROBLEMS if broken else FINE
+    if form == "table":
+        show_table(_HEADINGS, [[_word(row.get(name)) for name in COLUMNS[:-1]] for row in _spread(watched())])
+    else:
+        write_answers(_spread(watched()) if form == "csv" else watched(), form, args.out, columns=COLUMNS)
+    return finish_answers(args.out, f"{len(paths):,} photos", broken)
 
 
 def answers(gallery: "Gallery", paths: Sequence[Path], *, k: int) -> Iterator[Row]:
@@ -143,8 +137,7 @@ def _spread(rows: Iterable[Row]) -> Iterator[Row]:
     """Give a row for each match, best first; a photo without any keeps one row."""
     for row in rows:
         for rank, match in enumerate(row["matches"] or [{}], 1):
-            facts = {"source": row["source"], "rank": rank if match else None, "is_known": row["is_known"], "error": row["error"], **match}
-            yield {name: facts.get(name) for name in COLUMNS}
+            yield {**row, "rank": rank if match else None, **match}
 
 
 def run_info(args: argparse.Namespace) -> int:

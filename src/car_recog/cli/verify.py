@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from car_recog.cli.answers import Row, add_answer_flags, choose_form, opened, write_csv, write_json, write_jsonl
+from car_recog.cli.answers import Row, add_answer_flags, choose_form, finish_answers, write_answers
 from car_recog.cli.options import finish_command
-from car_recog.cli.output import BAD_USE, FINE, FOUND_PROBLEMS, note, printable, show_error, show_json, show_lines, show_table
+from car_recog.cli.output import BAD_USE, FINE, note, printable, show_error, show_json, show_lines, show_table
 from car_recog.cli.startup import load_keras
 from car_recog.data.pair_lists import read_unlabelled_pairs
 from car_recog.data.samples import ImageDataset
@@ -92,18 +92,12 @@ def run_list(args: argparse.Namespace) -> int:
     rows, broken = answers(verifier, [root / name for name in names], *ends)
     for message in broken:
         note(f"warning: {printable(message)}")
-    with opened(args.out) as stream:
-        if form == "table":
-            columns = ("first photo", "second photo", "answer", "score", "probability")
-            show_table(columns, [(row["first"], row["second"], _verdict(row), row["score"], row["probability"]) for row in rows])
-        elif form == "csv":
-            write_csv(rows, stream, COLUMNS)
-        else:
-            (write_json if form == "json" else write_jsonl)(rows, stream)
-    if args.out is not None:
-        left_out = f"; {len(broken):,} of them could not be decoded" if broken else ""
-        show_lines(f"{args.out}: {len(ends[0]):,} pairs of {len(names):,} photos{left_out}.")
-    return FOUND_PROBLEMS if broken else FINE
+    if form == "table":
+        columns = ("first photo", "second photo", "answer", "score", "probability")
+        show_table(columns, [(row["first"], row["second"], _verdict(row), row["score"], row["probability"]) for row in rows])
+    else:
+        write_answers(rows, form, args.out, columns=COLUMNS)
+    return finish_answers(args.out, f"{len(ends[0]):,} pairs of {len(names):,} photos", len(broken))
 
 
 def answers(
