@@ -1,7 +1,6 @@
 """`car-recog cache`: what is decoded and embedded already, decode ahead, clear."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -55,11 +54,13 @@ def run_build(args: argparse.Namespace) -> int:
     if not paths:
         raise DataError(f"No photos below '{root}'.")
     size = (args.image_size[0], args.image_size[1])
-    broken = decode_into_cache(paths, size, args.resize)
+    with progress_bar("decoding", len(paths)) as advance:
+        places = PhotoCache(size, args.resize).place(paths, on_photo=advance)
+    broken = [str(place) for place in places if isinstance(place, ImageDecodeError)]
     for error in broken:
         note(f"warning: {error}")
     if args.json:
-        show_json({"folder": str(cache_folder()), "n_photos": len(paths) - len(broken), "broken": [str(error) for error in broken]})
+        show_json({"folder": str(cache_folder()), "n_photos": len(paths) - len(broken), "broken": broken})
     else:
         left_out = f"; {len(broken):,} could not be decoded" if broken else ""
         show_lines(f"{len(paths) - len(broken):,} photos are in the cache at {size[0]} x {size[1]} pixels ({args.resize}){left_out}.")
@@ -74,13 +75,6 @@ def run_clear(args: argparse.Namespace) -> int:
     else:
         show_lines(f"Removed {worded_size(freed)} from {cache_folder()}.")
     return FINE
-
-
-def decode_into_cache(paths: Sequence[Path], image_size: tuple[int, int], resize: str) -> list[ImageDecodeError]:
-    """Decode the photos that the cache lacks, with a bar. Returns the errors of those that cannot be decoded."""
-    with progress_bar("decoding", len(paths)) as advance:
-        places = PhotoCache(image_size, resize).place(paths, on_photo=advance)
-    return [place for place in places if isinstance(place, ImageDecodeError)]
 
 
 def worded_size(n_bytes: int) -> str:

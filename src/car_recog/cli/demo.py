@@ -7,8 +7,8 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from car_recog.cli.demo_parts import PartsDemo, run_parts
-from car_recog.cli.demo_verifier import VerifierDemo, run_verifier
+from car_recog.cli.demo_parts import Shown, run_parts
+from car_recog.cli.demo_verifier import run_verifier
 from car_recog.cli.options import finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_lines, watched_warnings
 from car_recog.cli.startup import check_plots
@@ -46,9 +46,7 @@ def run(args: argparse.Namespace) -> int:
     else:
         parts.tell()
         verifier.tell()
-        show_lines(f"{seconds:.0f} s in all. Try next:")
-        parts.tell_next()
-        verifier.tell_next()
+        show_lines(f"{seconds:.0f} s in all. Try next:", *(f"  {command}" for command in parts.commands + verifier.commands))
     return FOUND_PROBLEMS if problems else FINE
 
 
@@ -58,7 +56,7 @@ def free_folder(folder: Path) -> Path:
     return next(name for name in names if is_vacant(name))
 
 
-def run_demo(folder: Path) -> tuple[PartsDemo, VerifierDemo]:
+def run_demo(folder: Path) -> tuple[Shown, Shown]:
     """Show the part classifier, then the verifier, in a new or empty folder.
 
     Raises:

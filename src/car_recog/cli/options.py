@@ -178,14 +178,10 @@ def add_training_flags(parser: argparse.ArgumentParser, *kinds: str) -> "argpars
 def network_arguments(args: argparse.Namespace, *own: str) -> dict[str, Any]:
     """Give the flags of a network as the arguments of `CarClassifier` or `SiameseVerifier`; `own` are those that only one of them has."""
     return {
-        "backbone": args.backbone,
+        **{name: getattr(args, name) for name in ("backbone", "loss", "normalization", "resize", *own)},
         "weights": None if args.weights.lower() == "none" else args.weights,
-        "loss": args.loss,
         "image_size": tuple(args.image_size),
-        "normalization": args.normalization,
-        "resize": args.resize,
         "backbone_options": dict(args.backbone_options),
-        **{name: getattr(args, name) for name in own},
     }
 
 

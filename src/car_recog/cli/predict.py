@@ -131,9 +131,9 @@ def run(args: argparse.Namespace) -> int:
         _write_table(watched(), sys.stdout, classifier=classifier, paths=paths, top=args.top)
     else:
         rows = (answer.to_dict() for answer in watched())
-        columns = [f"{name}{k}" for k in ("", *(f"_{k}" for k in range(2, args.top + 1))) for name in ("class_name", "probability")]
-        flat = map(_flat, rows) if form == "csv" else rows
-        write_answers(flat, form, args.out, columns=["source", *columns, "rejected", "error"])
+        ends = ["", *(f"_{k}" for k in range(2, args.top + 1))]
+        columns = ["source", *(f"{name}{end}" for end in ends for name in ("class_name", "probability")), "rejected", "error"]
+        write_answers(map(_flat, rows) if form == "csv" else rows, form, args.out, columns=columns)
     if args.sheet is not None:
         from car_recog.evaluation.sheets import save_sheet
 

@@ -58,10 +58,10 @@ def run(args: argparse.Namespace) -> int:
         from car_recog.web.recognisers import load_recognisers
         from car_recog.web.uploads import Limits
 
-        recognisers = load_recognisers(args.parts, args.models, verifier=args.verifier, gallery=args.gallery)
-        hosts = LOOPBACK if _is_loopback(listener) else None
-        app = create_app(recognisers, Limits(max_queue=args.max_queue), contact_url=args.contact_url, hosts=hosts)
         host, port = listener.getsockname()[:2]
+        recognisers = load_recognisers(args.parts, args.models, verifier=args.verifier, gallery=args.gallery)
+        hosts = LOOPBACK if ip_address(host).is_loopback else None
+        app = create_app(recognisers, Limits(max_queue=args.max_queue), contact_url=args.contact_url, hosts=hosts)
         names = ", ".join(info.name for info in recognisers.describe())
         place = f"[{host}]" if ":" in host else host
         asyncio.run(_serve(app, listener, f"Serving {names} on http://{place}:{port}"))
@@ -106,10 +106,6 @@ def _bound(host: str, port: int) -> socket.socket:
     # Connections inherit it. asyncio sets it for sockets of its own only; without it each answer waits 40 ms for an acknowledgement.
     listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listener
-
-
-def _is_loopback(listener: socket.socket) -> bool:
-    return ip_address(listener.getsockname()[0]).is_loopback
 
 
 async def _serve(app: "FastAPI", listener: socket.socket, line: str) -> None:
