@@ -1,6 +1,7 @@
 """Toys on disk, a classifier and a verifier trained on them, and a way to run a command."""
 
 import colorsys
+import csv
 import json
 from types import SimpleNamespace
 
@@ -95,7 +96,7 @@ def bundle(run_folder):
 
 @pytest.fixture
 def run(capsys):
-    """Run a command: its exit code, what it printed, and that as JSON."""
+    """Run a command: its exit code, what it printed, and that as JSON, or as the rows of a CSV file."""
 
     def call(*argv):
         try:
@@ -103,6 +104,6 @@ def run(capsys):
         except SystemExit as end:
             code = end.code
         out, err = capsys.readouterr()
-        return SimpleNamespace(code=code, out=out, err=err, json=lambda: json.loads(out))
+        return SimpleNamespace(code=code, out=out, err=err, json=lambda: json.loads(out), rows=lambda: [*csv.DictReader(out.splitlines())])
 
     return call

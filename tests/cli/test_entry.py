@@ -154,7 +154,7 @@ def test_tensorflow_keeps_quiet_while_it_loads(bundle, photos):
 
     assert done.returncode == 0
     assert done.stderr == ""
-    assert done.stdout.startswith("source,class_name,probability,error\n")
+    assert done.stdout.startswith("source,class_name,probability,rejected,error\n")
 
 
 def test_what_keras_said_is_shown_when_it_cannot_be_loaded(tmp_path):

@@ -1,7 +1,5 @@
 """`car-recog gallery`: cars are enrolled, found, told and taken out."""
 
-import csv
-import io
 import json
 
 import pytest
@@ -55,7 +53,7 @@ def test_rows_are_those_of_the_library_and_broken_photos_stand_between(run, enro
 
     done = run("gallery", "search", verifier, enrolled, *photos, "--k", 2, "--format", "csv")
 
-    rows = list(csv.DictReader(io.StringIO(done.out)))
+    rows = done.rows()
     expected = [(str(path), match.name) for path in (photos[0], photos[2]) for match in gallery.search(path, 2).matches]
     assert done.code == 1
     assert [(row["source"], row["name"]) for row in rows if row["name"]] == expected

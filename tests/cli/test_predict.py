@@ -33,10 +33,6 @@ def wheel(photos):
     return photos / "wheel" / "car0_a.png"
 
 
-def rows_of(text):
-    return list(csv.DictReader(io.StringIO(text)))
-
-
 def test_photos_are_answered_in_a_table(run, bundle, door, wheel):
     done = run("predict", bundle, door, wheel)
 
@@ -75,7 +71,7 @@ def test_json_lines_are_one_document_a_photo(run, bundle, door, wheel):
 def test_csv_has_columns_for_as_many_classes_as_asked_for(run, bundle, door):
     done = run("predict", bundle, door, "--format", "csv", "--top", 2)
 
-    (row,) = rows_of(done.out)
+    (row,) = done.rows()
     assert list(row) == ["source", "class_name", "probability", "class_name_2", "probability_2", "rejected", "error"]
     assert (row["class_name"], row["class_name_2"], row["error"]) == ("door", "wheel", "")
 
@@ -84,7 +80,7 @@ def test_more_classes_than_there_are_leave_cells_empty(run, bundle, door, broken
     done = run("predict", bundle, door, broken, "--format", "csv", "--top", 4)
 
     assert {len(row) for row in csv.reader(io.StringIO(done.out))} == {11}
-    assert [row["class_name_4"] for row in rows_of(done.out)] == ["", ""]
+    assert [row["class_name_4"] for row in done.rows()] == ["", ""]
 
 
 @pytest.mark.parametrize("form", ["csv", "jsonl", "json", "table"])
@@ -98,7 +94,7 @@ def test_a_broken_photo_stands_between_good_ones(run, bundle, door, wheel, broke
 
 
 def test_a_broken_photo_has_an_error_and_no_class(run, bundle, broken):
-    (row,) = rows_of(run("predict", bundle, broken, "--format", "csv").out)
+    (row,) = run("predict", bundle, broken, "--format", "csv").rows()
     (answer,) = run("predict", bundle, broken, "--json").json()
 
     assert (row["class_name"], row["probability"]) == ("", "")

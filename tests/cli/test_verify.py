@@ -1,7 +1,6 @@
 """`car-recog verify`: two photos, or a list of pairs; broken photos beside good ones."""
 
 import csv
-import io
 
 import attrs
 import pytest
@@ -24,10 +23,6 @@ def listed(own_cars):
     lines = ("car00_0.png car00_1.png 1", "car00_0.png car04_3.png", "broken.jpg car00_1.png 0")
     (folder / "pairs.txt").write_text("".join(f"{line}\n" for line in lines))
     return folder / "pairs.txt"
-
-
-def rows_of(text):
-    return list(csv.DictReader(io.StringIO(text)))
 
 
 def test_the_same_photo_shows_the_same_car(run, verifier, photo):
@@ -82,7 +77,7 @@ def test_without_a_threshold_there_is_a_score_but_no_verdict(run, verifier, phot
 def test_pairs_of_a_list_are_answered_with_labels_or_without(run, verifier, listed):
     done = run("verify", verifier, "--pairs", listed, "--format", "csv")
 
-    first, second, third = rows_of(done.out)
+    first, second, third = done.rows()
     assert done.code == 1
     assert (first["first"], first["second"]) == (str(listed.parent / "car00_0.png"), str(listed.parent / "car00_1.png"))
     assert (first["is_same"], second["is_same"]) == ("1", "0")
@@ -107,7 +102,7 @@ def test_a_table_and_a_file_say_the_same(run, verifier, listed, tmp_path):
     written = run("verify", verifier, "--pairs", listed, "--out", tmp_path / "answers.csv")
 
     rows = [line.split() for line in shown.out.splitlines()]
-    same, different, broken = rows_of((tmp_path / "answers.csv").read_text())
+    same, different, broken = csv.DictReader((tmp_path / "answers.csv").read_text().splitlines())
     assert rows[2][2:6] == ["the", "same", "car", f"{float(same['score']):.3f}"]
     assert rows[3][2:5] == ["two", "cars", f"{float(different['score']):.3f}"]
     assert rows[4][2:] == ["could", "not", "be", "decoded"]

@@ -11,7 +11,6 @@ from starlette.requests import ClientDisconnect
 from car_recog.evaluation.pair_calibration import PairCalibration
 from car_recog.prediction import abstain_scores
 from car_recog.web.app import create_app
-from car_recog.web.batching import BusyError
 from car_recog.web.desk import MAX_BATCH, Desk, wait_for
 from car_recog.web.uploads import Limits
 
@@ -90,7 +89,7 @@ def test_more_than_may_wait_are_turned_away(recognisers, photo):
 
     answers = at_desk(recognisers, crowd, max_queue=5)
 
-    assert sum(isinstance(answer, BusyError) for answer in answers) == 3
+    assert sum(isinstance(answer, HTTPException) for answer in answers) == 3
     assert sum(isinstance(answer, tuple) for answer in answers) == 5
 
 

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_lines
 from car_recog.errors import OptionError
 from car_recog.storage import atomic_file
 
@@ -44,21 +45,36 @@ def choose_form(args: argparse.Namespace) -> str:
     return str(form)
 
 
+def write_answers(rows: Iterable[Row], form: str, path: Path | None, *, columns: Sequence[str]) -> None:
+    """Write answers as they come, to the standard output or to a file that is there once all are written.
+
+    Args:
+        rows: The answers.
+        form: `"csv"`, `"jsonl"`, a document a line, or `"json"`, one list.
+        path: The file.
+        columns: Those of CSV, where None leaves a cell empty, fractions have six digits, and what is so or not is 1 or 0.
+    """
+    with _opened(path) as stream:
+        if form == "csv":
+            writer = csv.writer(stream, lineterminator="\n")
+            writer.writerow(columns)
+            writer.writerows([_cell(row.get(name)) for name in columns] for row in rows)
+        elif form == "jsonl":
+            stream.writelines(json.dumps(row) + "\n" for row in rows)
+        else:
+            stream.write("[")
+            for place, row in enumerate(rows):
+                stream.write((",\n " if place else "\n ") + json.dumps(row))
+            stream.write("\n]\n")
+
+
 @contextmanager
-def opened(path: Path | None) -> Iterator[TextIO]:
-    """Give the standard output, or a file that is there once all is written."""
+def _opened(path: Path | None) -> Iterator[TextIO]:
     if path is None:
         yield sys.stdout
         return
     with atomic_file(path) as part, part.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
         yield stream
-
-
-def write_csv(rows: Iterable[Row], stream: TextIO, columns: Sequence[str]) -> None:
-    """Write these columns; None leaves a cell empty, fractions have six digits, and what is so or not is 1 or 0."""
-    writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([_cell(row[name]) for name in columns] for row in rows)
 
 
 def _cell(value: object) -> object:
@@ -67,15 +83,9 @@ def _cell(value: object) -> object:
     return f"{value:.6f}" if isinstance(value, float) else "" if value is None else value
 
 
-def write_jsonl(rows: Iterable[Row], stream: TextIO) -> None:
-    """Write one JSON document a line."""
-    for row in rows:
-        stream.write(json.dumps(row) + "\n")
-
-
-def write_json(rows: Iterable[Row], stream: TextIO) -> None:
-    """Write one JSON list."""
-    stream.write("[")
-    for place, row in enumerate(rows):
-        stream.write((",\n " if place else "\n ") + json.dumps(row))
-    stream.write("\n]\n")
+def finish_answers(path: Path | None, counted: str, n_broken: int) -> int:
+    """Tell what was written to a file, where one was. Returns the exit code."""
+    if path is not None:
+        left_out = f"; {n_broken:,} of them could not be decoded" if n_broken else ""
+        show_lines(f"{path}: {counted}{left_out}.")
+    return FOUND_PROBLEMS if n_broken else FINE

@@ -4,19 +4,19 @@ import argparse
 from typing import Any
 
 from car_recog.backbones import backbone_owner, get_backbone, list_backbones
-from car_recog.cli.options import add_common_flags
+from car_recog.cli.options import finish_command
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_table
 from car_recog.errors import PluginError, UnknownNameError, suggestion
 
+_TOLD = ("image_size", "min_image_size", "is_size_flexible", "weights", "normalization", "normalizations", "licence", "source")
 _COLUMNS = ("name", "size", "smallest", "weights", "offered by", "normalization", "licence", "source")
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = commands.add_parser("backbones", help="list all backbones, plug-ins included", allow_abbrev=False)
+    parser = commands.add_parser("backbones", help="list all backbones, plug-ins included")
     parser.add_argument("pattern", metavar="PATTERN", nargs="?", default="*", help="shell-style pattern such as 'mobilenet*' (all)")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -42,16 +42,7 @@ def _facts(name: str) -> dict[str, Any]:
         spec = get_backbone(name)
     except PluginError as error:
         return {**facts, "error": str(error)}
-    return facts | {
-        "image_size": spec.image_size,
-        "min_image_size": spec.min_image_size,
-        "is_size_flexible": spec.is_size_flexible,
-        "weights": spec.weights,
-        "normalization": spec.normalization,
-        "normalizations": spec.normalizations,
-        "licence": spec.licence,
-        "source": spec.source,
-    }
+    return facts | {key: getattr(spec, key) for key in _TOLD}
 
 
 def _row(fact: dict[str, Any]) -> tuple[str, ...]:

@@ -1,12 +1,11 @@
 """`car-recog cache`: what is decoded and embedded already, decode ahead, clear."""
 
 import argparse
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from car_recog.cli.options import add_common_flags, add_size_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_table
+from car_recog.cli.options import add_size_flags, finish_command
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_lines, show_table
 from car_recog.cli.sides import is_compcars
 from car_recog.data.cache import PhotoCache, clear_cache, list_cache
 from car_recog.data.folders import find_photos
@@ -22,18 +21,15 @@ _DESCRIPTION = f"Photos are decoded and embedded once. The cache lies in the fol
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and what can be done with the cache."""
     purpose = "list, fill or clear the cache of decoded photos and embeddings"
-    parser = commands.add_parser("cache", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
-    add_common_flags(parser)
-    parser.set_defaults(run=run_list)
+    parser = commands.add_parser("cache", help=purpose, description=_DESCRIPTION)
+    finish_command(parser, run=run_list)
     actions = parser.add_subparsers(title="actions; without one, the cache is listed", metavar="ACTION")
-    build = actions.add_parser("build", help="decode photos ahead", allow_abbrev=False)
+    build = actions.add_parser("build", help="decode photos ahead")
     build.add_argument("data", metavar="DATA", type=Path, help="a CompCars tree (its part photos), or any folder with photos in it")
     add_size_flags(build)
-    add_common_flags(build)
-    build.set_defaults(run=run_build)
-    clear = actions.add_parser("clear", help="remove all decoded photos and embeddings", allow_abbrev=False)
-    add_common_flags(clear)
-    clear.set_defaults(run=run_clear)
+    finish_command(build, run=run_build)
+    clear = actions.add_parser("clear", help="remove all decoded photos and embeddings")
+    finish_command(clear, run=run_clear)
 
 
 def run_list(args: argparse.Namespace) -> int:
@@ -44,10 +40,9 @@ def run_list(args: argparse.Namespace) -> int:
         show_json({"folder": str(cache_folder()), "entries": held})
     elif entries:
         show_table(("kind", "photos", "size"), [(entry.kind, entry.n_photos, worded_size(entry.n_bytes)) for entry in entries])
-        show_line("")
-        show_line(f"In {cache_folder()}; `car-recog cache clear` removes all.")
+        show_lines("", f"In {cache_folder()}; `car-recog cache clear` removes all.")
     else:
-        show_line(f"The cache in {cache_folder()} is empty.")
+        show_lines(f"The cache in {cache_folder()} is empty.")
     return FINE
 
 
@@ -59,14 +54,16 @@ def run_build(args: argparse.Namespace) -> int:
     if not paths:
         raise DataError(f"No photos below '{root}'.")
     size = (args.image_size[0], args.image_size[1])
-    broken = decode_into_cache(paths, size, args.resize)
+    with progress_bar("decoding", len(paths)) as advance:
+        places = PhotoCache(size, args.resize).place(paths, on_photo=advance)
+    broken = [str(place) for place in places if isinstance(place, ImageDecodeError)]
     for error in broken:
         note(f"warning: {error}")
     if args.json:
-        show_json({"folder": str(cache_folder()), "n_photos": len(paths) - len(broken), "broken": [str(error) for error in broken]})
+        show_json({"folder": str(cache_folder()), "n_photos": len(paths) - len(broken), "broken": broken})
     else:
         left_out = f"; {len(broken):,} could not be decoded" if broken else ""
-        show_line(f"{len(paths) - len(broken):,} photos are in the cache at {size[0]} x {size[1]} pixels ({args.resize}){left_out}.")
+        show_lines(f"{len(paths) - len(broken):,} photos are in the cache at {size[0]} x {size[1]} pixels ({args.resize}){left_out}.")
     return FOUND_PROBLEMS if broken else FINE
 
 
@@ -76,15 +73,8 @@ def run_clear(args: argparse.Namespace) -> int:
     if args.json:
         show_json({"folder": str(cache_folder()), "n_bytes_freed": freed})
     else:
-        show_line(f"Removed {worded_size(freed)} from {cache_folder()}.")
+        show_lines(f"Removed {worded_size(freed)} from {cache_folder()}.")
     return FINE
-
-
-def decode_into_cache(paths: Sequence[Path], image_size: tuple[int, int], resize: str) -> list[ImageDecodeError]:
-    """Decode the photos that the cache lacks, with a bar. Returns the errors of those that cannot be decoded."""
-    with progress_bar("decoding", len(paths)) as advance:
-        places = PhotoCache(image_size, resize).place(paths, on_photo=advance)
-    return [place for place in places if isinstance(place, ImageDecodeError)]
 
 
 def worded_size(n_bytes: int) -> str:

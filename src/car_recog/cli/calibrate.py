@@ -8,13 +8,12 @@ import attrs
 
 from car_recog.cli.cars import read_pairs_of_side
 from car_recog.cli.evaluate import choose_task
-from car_recog.cli.options import add_car_flags, add_common_flags, add_data_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_table, watched_warnings
+from car_recog.cli.options import add_car_flags, add_data_flags, finish_command
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_lines, show_table, span, watched_warnings
 from car_recog.cli.predict import find_named
 from car_recog.cli.sides import SIDES, read_side
 from car_recog.cli.startup import load_keras
-from car_recog.data.samples import ImageDataset
-from car_recog.errors import DataError, OptionError
+from car_recog.errors import OptionError
 
 if TYPE_CHECKING:
     from car_recog.classifier import CarClassifier
@@ -38,7 +37,7 @@ _WORDS = {
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
     purpose = "make the answers of a saved classifier or verifier mean what they say"
-    parser = commands.add_parser("calibrate", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("calibrate", help=purpose, description=_DESCRIPTION)
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier or verifier; it is written anew")
     add_data_flags(parser, is_needed=False)
     add_car_flags(parser)
@@ -50,8 +49,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     goal.add_argument("--target", choices=("eer", "accuracy"), help="or what its threshold is chosen for (eer)")
     unknown = "photos of what the classifier does not know, to choose the best way to tell them; files, folders and patterns"
     parser.add_argument("--unknown", nargs="+", default=[], metavar="PHOTO", help=unknown)
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -71,8 +69,7 @@ def run(args: argparse.Namespace) -> int:
         show_json({"bundle": str(args.bundle), "calibration": attrs.asdict(found), "problems": problems})
     else:
         _tell(found)
-        show_line("")
-        show_line(f"{args.bundle} is calibrated.")
+        show_lines("", f"{args.bundle} is calibrated.")
     return FOUND_PROBLEMS if problems else FINE
 
 
@@ -91,15 +88,6 @@ def _calibrate_classifier(classifier: "CarClassifier", args: argparse.Namespace)
     return classifier.calibrate(read_side(args, args.side), precision=args.precision, coverage=args.coverage, unknown=unknown)
 
 
-def calibrate_after_training(classifier: "CarClassifier", val: ImageDataset) -> None:
-    """Calibrate on the validation side; where the answers are not good enough for any threshold, none is rejected."""
-    try:
-        classifier.calibrate(val)
-    except DataError as error:
-        note(f"note: no answer will be rejected. {error}")
-        classifier.calibrate(val, coverage=1.0)
-
-
 def _tell(found: "ClassCalibration | PairCalibration") -> None:
     values = attrs.asdict(found)
     is_classifier = "temperature" in values
@@ -107,10 +95,9 @@ def _tell(found: "ClassCalibration | PairCalibration") -> None:
     figures = {key: (word, values[key]) for key, word in words.items()}
     figures |= {f"auroc_{name}": (f"AUROC of {name} on unknown photos", value) for name, value in values.get("auroc", {}).items()}
     intervals = values["intervals"]
-    rows = [(*figure, "{:.3f} to {:.3f}".format(*intervals[key])) for key, figure in figures.items() if key in intervals]
+    rows = [(*figure, span(intervals[key])) for key, figure in figures.items() if key in intervals]
     show_table(("figure", "value", "95 % interval"), rows)
-    show_line("")
     if is_classifier:
-        show_line(f"Temperature {values['temperature']:.3f}; rejected below {values['score']} {values['threshold']:.4f}.")
+        show_lines("", f"Temperature {values['temperature']:.3f}; rejected below {values['score']} {values['threshold']:.4f}.")
     else:
-        show_line(f"Accepted from {values['threshold']:.4f} on.")
+        show_lines("", f"Accepted from {values['threshold']:.4f} on.")

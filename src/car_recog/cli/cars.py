@@ -30,13 +30,18 @@ class CarSides:
     def counts(self) -> dict[str, int]:
         """Count photos, cars and pairs by side."""
         counts = {}
-        for name, side in (("train", self.train), ("val", self.val), ("test", self.test)):
+        for name, side in attrs.asdict(self, recurse=False).items():
             photos = side.images if isinstance(side, PairDataset) else side
             counts[name] = 0 if photos is None else len(photos)
             counts[f"{name}_cars"] = 0 if photos is None else len(np.unique(photos.labels))
             if isinstance(side, PairDataset):
                 counts[f"{name}_pairs"] = len(side)
         return counts
+
+    def worded(self) -> str:
+        """Tell what there is."""
+        counts, purposes = self.counts(), {"train": "to train", "val": "to validate", "test": "to test"}
+        return "photos: " + ", ".join(f"{counts[side]:,} of {counts[f'{side}_cars']:,} cars {what}" for side, what in purposes.items())
 
 
 def read_car_sides(args: argparse.Namespace) -> CarSides:

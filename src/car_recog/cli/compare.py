@@ -4,8 +4,8 @@ import argparse
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from car_recog.cli.options import add_common_flags, add_data_flags, option
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_line, show_table, watched_warnings
+from car_recog.cli.options import add_data_flags, finish_command, option
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_lines, show_table, watched_warnings
 from car_recog.cli.sides import SIDES, Sides, has_official_split, read_side, read_sides
 from car_recog.cli.startup import load_keras
 from car_recog.cli.trained import add_run_folder_flag, new_run_folder
@@ -24,8 +24,7 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    purpose = "judge several classifiers on the same photos"
-    parser = commands.add_parser("compare", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("compare", help="judge several classifiers on the same photos", description=_DESCRIPTION)
     add_data_flags(parser)
     group = parser.add_argument_group("what is compared")
     group.add_argument("--bundles", nargs="+", default=[], metavar="BUNDLE", help="folders of saved classifiers")
@@ -39,8 +38,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     group.add_argument("--image-size", **size, help="of the ladder, in pixels (224 224)")
     group.add_argument("--epochs", type=int, help="replaces the length of the ladder's trainings")
     add_run_folder_flag(parser, "compare")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -61,11 +59,10 @@ def run(args: argparse.Namespace) -> int:
         show_json({"run_folder": str(folder), **comparison.to_dict(), "problems": problems})
     else:
         show_table(*results(comparison))
-        show_line("")
+        show_lines("")
         show_table(STEPS, steps(comparison))
-        show_line("")
-        show_line(f"The best is {comparison.winner.name}. Look at {folder / 'comparison.html'}")
-        show_line(f"Ask it: car-recog predict {quote(str(folder / 'best'))} PHOTO...")
+        show_lines("", f"The best is {comparison.winner.name}. Look at {folder / 'comparison.html'}")
+        show_lines(f"Ask it: car-recog predict {quote(str(folder / 'best'))} PHOTO...")
     return FOUND_PROBLEMS if problems else FINE
 
 

@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from car_recog.cli.options import add_common_flags, add_group_flag, add_photo_flags, add_task_flag
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, printable, show_json, show_line, show_table
+from car_recog.cli.options import add_group_flag, add_photo_flags, add_task_flag, finish_command
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, printable, show_json, show_lines, show_table
 from car_recog.cli.sides import read_all
 from car_recog.data.checks import check_data
 from car_recog.data.folders import find_photos
@@ -24,15 +24,14 @@ _SPLIT = "Split photos by a seed, class by class, and write train.csv, val.csv a
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and what can be done."""
-    data = commands.add_parser("data", help="check photos, or split them into lists", allow_abbrev=False)
+    data = commands.add_parser("data", help="check photos, or split them into lists")
     actions = data.add_subparsers(title="actions", metavar="ACTION", required=True)
-    check = actions.add_parser("check", help="find broken, doubled, leaking and odd photos", description=_CHECK, allow_abbrev=False)
+    check = actions.add_parser("check", help="find broken, doubled, leaking and odd photos", description=_CHECK)
     add_task_flag(add_photo_flags(check))
     check.add_argument("--against", nargs="+", type=Path, default=[], metavar="FOLDER", help="folders that must hold none of these photos")
     check.add_argument("--out", type=Path, metavar="FILE", help="write all findings to a .json or .md file")
-    add_common_flags(check)
-    check.set_defaults(run=run_check, group_pattern=None)
-    split = actions.add_parser("split", help="write a split as lists", description=_SPLIT, allow_abbrev=False)
+    finish_command(check, run=run_check, group_pattern=None)
+    split = actions.add_parser("split", help="write a split as lists", description=_SPLIT)
     photos = add_photo_flags(split)
     add_group_flag(photos)
     add_task_flag(photos)
@@ -44,8 +43,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     split.add_argument(
         "--near-duplicates", default="ignore", metavar="WHAT", help="together keeps near-duplicates on one side; ignore does not look"
     )
-    add_common_flags(split)
-    split.set_defaults(run=run_split)
+    finish_command(split, run=run_split)
 
 
 def run_check(args: argparse.Namespace) -> int:
@@ -61,7 +59,7 @@ def run_check(args: argparse.Namespace) -> int:
     if args.json:
         show_json(report.to_dict())
     else:
-        show_line("\n".join(map(printable, str(report).splitlines())))
+        show_lines(*map(printable, str(report).splitlines()))
     return FOUND_PROBLEMS if report.n_errors else FINE
 
 
@@ -82,8 +80,7 @@ def run_split(args: argparse.Namespace) -> int:
     else:
         rows = [(f"{side}.csv", len(photos), sum(map(bool, photos.class_counts().values()))) for side, photos in split.items()]
         show_table(("list", "photos", "classes"), rows)
-        show_line("")
-        show_line(f'In {args.out}. Read one: ImageDataset.from_list("{args.out / "train.csv"}", root="{args.data}")')
+        show_lines("", f'In {args.out}. Read one: ImageDataset.from_list("{args.out / "train.csv"}", root="{args.data}")')
     return FINE
 
 

@@ -7,12 +7,10 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-import attrs
-
-from car_recog.cli.demo_parts import PartsDemo, run_parts
-from car_recog.cli.demo_verifier import VerifierDemo, run_verifier
-from car_recog.cli.options import add_common_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_line, watched_warnings
+from car_recog.cli.demo_parts import Shown, run_parts
+from car_recog.cli.demo_verifier import run_verifier
+from car_recog.cli.options import finish_command
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_lines, watched_warnings
 from car_recog.cli.startup import check_plots
 from car_recog.storage import is_vacant
 
@@ -27,53 +25,28 @@ _DESCRIPTION = (
 )
 
 
-@attrs.frozen
-class Demo:
-    """What a demo came to.
-
-    Args:
-        parts: The part classifier.
-        verifier: The verifier.
-        seconds: Of everything.
-    """
-
-    parts: PartsDemo
-    verifier: VerifierDemo
-    seconds: float
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**self.parts.to_dict(), "verifier": self.verifier.to_dict(), "seconds_in_all": round(self.seconds, 1)}
-
-    def tell(self) -> None:
-        """Print what was done and what to try next."""
-        self.parts.tell()
-        self.verifier.tell()
-        show_line(f"{self.seconds:.0f} s in all. Try next:")
-        self.parts.tell_next()
-        self.verifier.tell_next()
-
-
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    purpose = "see all of it work on drawn photos, in about two minutes"
-    parser = commands.add_parser("demo", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("demo", help="see all of it work on drawn photos, in about two minutes", description=_DESCRIPTION)
     where = "where everything is put; where it holds something, a number is added (demo-output)"
     parser.add_argument("--folder", type=Path, default=Path("demo-output"), help=where)
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Run the demo and say what was done."""
     check_plots()
     folder = free_folder(args.folder)
+    start = time.perf_counter()
     with watched_warnings() as problems:
-        demo = run_demo(folder)
+        parts, verifier = run_demo(folder)
+    seconds = time.perf_counter() - start
     if args.json:
-        show_json({**demo.to_dict(), "problems": problems})
+        show_json({**parts.to_dict(), "verifier": verifier.to_dict(), "seconds_in_all": round(seconds, 1), "problems": problems})
     else:
-        demo.tell()
+        parts.tell()
+        verifier.tell()
+        show_lines(f"{seconds:.0f} s in all. Try next:", *(f"  {command}" for command in parts.commands + verifier.commands))
     return FOUND_PROBLEMS if problems else FINE
 
 
@@ -83,17 +56,16 @@ def free_folder(folder: Path) -> Path:
     return next(name for name in names if is_vacant(name))
 
 
-def run_demo(folder: Path) -> Demo:
+def run_demo(folder: Path) -> tuple[Shown, Shown]:
     """Show the part classifier, then the verifier, in a new or empty folder.
 
     Raises:
         TrainingError: One of them answers otherwise after it was saved and loaded.
     """
-    start = time.perf_counter()
     try:
         parts = run_parts(folder, n_photos=N_PHOTOS, n_epochs=N_EPOCHS, seed=SEED)
         verifier = run_verifier(folder, n_colours=N_COLOURS, n_epochs=N_CAR_EPOCHS, seed=SEED)
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)  # it was new or empty
         raise
-    return Demo(parts, verifier, time.perf_counter() - start)
+    return parts, verifier

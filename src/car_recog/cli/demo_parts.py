@@ -1,23 +1,25 @@
 """The demo's part classifier: drawn, trained, judged, saved, loaded and asked."""
 
+from functools import partial
 from pathlib import Path
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from car_recog.cli.output import note, show_line
+from car_recog.cli.output import note, show_lines
 from car_recog.cli.sides import Sides
 from car_recog.cli.startup import load_keras
-from car_recog.cli.train import train_and_judge
-from car_recog.cli.trained import Trained
+from car_recog.cli.train import calibrate_trained
+from car_recog.cli.trained import Trained, train_and_judge
 from car_recog.data.compcars import PART_NAMES, CompCarsDataset
+from car_recog.data.samples import Sample
 from car_recog.data.synthetic import draw_compcars
 from car_recog.errors import TrainingError
 from car_recog.training.recipe import Phase, Recipe
 
 if TYPE_CHECKING:
-    from car_recog.prediction import Prediction
+    from car_recog.classifier import CarClassifier
 
 SAME = 1e-3
 """How much an answer may change when a recogniser is saved and loaded."""
@@ -27,49 +29,32 @@ _VAL_FRACTION = 0.15
 
 
 @attrs.frozen
-class PartsDemo:
-    """What the demo of the part classifier came to.
+class Shown:
+    """What the demo of one recogniser came to.
 
     Args:
-        trained: The training on the drawn photos.
-        true_class: What the photo shows that was asked about.
-        answer: What the loaded classifier says about it.
+        trained: The training on what was drawn.
+        asked: What the loaded recogniser was asked and said, as plain values.
+        told: The same in lines.
+        commands: What to try next.
     """
 
     trained: Trained
-    true_class: str
-    answer: "Prediction"
+    asked: Any
+    told: list[str]
+    commands: list[str]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        asked = {
-            "source": self.answer.source,
-            "true_class": self.true_class,
-            "class_name": self.answer.class_name,
-            "probability": self.answer.probability,
-        }
-        return {**self.trained.to_dict(), "asked": asked}
+        return {**self.trained.to_dict(), "asked": self.asked}
 
     def tell(self) -> None:
         """Print what was done."""
         self.trained.tell()
-        answer = self.answer
-        verdict = "right" if answer.class_name == self.true_class else f"wrong, it is a {self.true_class}"
-        show_line("")
-        show_line(f"Guessing would be right once in {len(PART_NAMES)} times. The photos are drawn: real ones are harder.")
-        show_line(f"Loaded again, it calls {answer.source}")
-        show_line(f"  {answer.class_name} with probability {answer.probability:.3f}: {verdict}.")
-
-    def tell_next(self) -> None:
-        """Print what to try next."""
-        folder = self.trained.folder
-        bundle, photos = quote(str(folder / "bundle")), quote(str(folder / "photos"))
-        show_line(f"  car-recog predict {bundle} {quote(self.answer.source)} --top 3")
-        show_line(f"  car-recog evaluate {bundle} {photos}")
-        show_line("  car-recog train parts YOUR_PHOTOS")
+        show_lines("", *self.told)
 
 
-def run_parts(folder: Path, *, n_photos: int, n_epochs: int, seed: int) -> PartsDemo:
+def run_parts(folder: Path, *, n_photos: int, n_epochs: int, seed: int) -> Shown:
     """Draw, train, judge, save, load and ask.
 
     Args:
@@ -92,22 +77,40 @@ def run_parts(folder: Path, *, n_photos: int, n_epochs: int, seed: int) -> Parts
 
     classifier = PartClassifier("tiny_cnn", weights=None, image_size=_IMAGE_SIZE)
     sides = Sides(train, val, cars.parts("test"))
+    recipe, calibrate = demo_recipe(n_epochs, label_smoothing=0.1, saturation=0.2), partial(calibrate_trained, classifier)
     # A run folder must be empty, and the report names photos by their place: so the run moves, not the photos.
-    trained = train_and_judge(classifier, sides, recipe=_recipe(n_epochs), seed=seed, folder=folder / "run")
+    trained = train_and_judge(classifier, sides, calibrate=calibrate, folder=folder / "run", recipe=recipe, seed=seed)
     for path in list(trained.folder.iterdir()):
         path.rename(folder / path.name)
     trained.folder.rmdir()
-    photo = cars.parts("test")[0]
-    before, after = (asked.predict(str(photo.path))[0] for asked in (classifier, PartClassifier.load(folder / "bundle")))
+    return _ask_loaded(classifier, attrs.evolve(trained, folder=folder), cars.parts("test")[0])
+
+
+def _ask_loaded(classifier: "CarClassifier", trained: Trained, photo: Sample) -> Shown:
+    source, loaded = str(photo.path), type(classifier).load(trained.bundle)
+    before, after = (one.predict(source)[0] for one in (classifier, loaded))
     if before.class_name != after.class_name or abs(before.probability - after.probability) > SAME:
         raise TrainingError(f"The classifier said {before} before it was saved and {after} after it was loaded.")
-    return PartsDemo(attrs.evolve(trained, folder=folder), photo.class_name, after)
+    verdict = "right" if after.class_name == photo.class_name else f"wrong, it is a {photo.class_name}"
+    told = [
+        f"Guessing would be right once in {len(PART_NAMES)} times. The photos are drawn: real ones are harder.",
+        f"Loaded again, it calls {source}",
+        f"  {after.class_name} with probability {after.probability:.3f}: {verdict}.",
+    ]
+    asked = {"source": source, "true_class": photo.class_name, "class_name": after.class_name, "probability": after.probability}
+    bundle, photos = quote(str(trained.bundle)), quote(str(trained.folder / "photos"))
+    commands = [
+        f"car-recog predict {bundle} {quote(source)} --top 3",
+        f"car-recog evaluate {bundle} {photos}",
+        "car-recog train parts YOUR_PHOTOS",
+    ]
+    return Shown(trained, asked, told, commands)
 
 
-def _recipe(n_epochs: int) -> Recipe:
+def demo_recipe(n_epochs: int, *, label_smoothing: float = 0.0, **changes: float) -> Recipe:
     """From random weights: a higher learning rate than fine-tuning takes, and milder changes to the photos."""
-    changes = {"flip": 0.5, "crop_area": 0.7, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2}
+    changes |= {"flip": 0.5, "crop_area": 0.7, "brightness": 0.2, "contrast": 0.2}
     phase = Phase(
         name="demo", epochs=n_epochs, learning_rate=3e-3, warmup=0.1, weight_decay=0.05, global_clip_norm=5.0, augmentation=changes
     )
-    return Recipe(name="demo", label_smoothing=0.1, phases=[phase])
+    return Recipe(name="demo", label_smoothing=label_smoothing, phases=[phase])

@@ -7,83 +7,25 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from car_recog.cli.cars import CarSides
-from car_recog.cli.demo_parts import SAME
-from car_recog.cli.output import note, show_line
+from car_recog.cli.demo_parts import SAME, Shown, demo_recipe
+from car_recog.cli.output import note
 from car_recog.cli.startup import load_keras
-from car_recog.cli.train_verifier import train_and_judge
-from car_recog.cli.trained import Trained
+from car_recog.cli.trained import Trained, train_and_judge
 from car_recog.cli.verify import worded
 from car_recog.data.folders import FolderDataset
 from car_recog.data.pairs import PairDataset
 from car_recog.data.synthetic import IDENTITY_PATTERN, draw_identities
 from car_recog.errors import TrainingError
-from car_recog.training.recipe import Phase, Recipe
 
 if TYPE_CHECKING:
-    from car_recog.prediction import Verification
+    from car_recog.verifier import SiameseVerifier
 
 _N_MODELS, _N_CARS, _N_PHOTOS = 6, 3, 4
 _FRACTIONS = (0.6, 0.15, 0.25)
 _IMAGE_SIZE = (48, 48)
 
 
-@attrs.frozen
-class Asked:
-    """A pair that the loaded verifier was asked about.
-
-    Args:
-        first: One photo.
-        second: The other.
-        is_genuine: Whether they show the same car.
-        answer: What it says.
-    """
-
-    first: str
-    second: str
-    is_genuine: bool
-    answer: "Verification"
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {"first": self.first, "second": self.second, "is_genuine": self.is_genuine, **attrs.asdict(self.answer)}
-
-
-@attrs.frozen
-class VerifierDemo:
-    """What the demo of the verifier came to.
-
-    Args:
-        trained: The training on the drawn cars.
-        asked: A genuine pair and an impostor pair.
-    """
-
-    trained: Trained
-    asked: tuple[Asked, ...]
-
-    def to_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return {**self.trained.to_dict(), "asked": [pair.to_dict() for pair in self.asked]}
-
-    def tell(self) -> None:
-        """Print what was done."""
-        self.trained.tell()
-        show_line("")
-        show_line("Guessing would have an equal error rate of 0.5. Loaded again, it says of cars it was not trained on:")
-        for pair in self.asked:
-            truth = "right" if pair.answer.is_same == pair.is_genuine else "wrong"
-            show_line(f"  {pair.first}")
-            show_line(f"  {pair.second}")
-            show_line(f"    {worded(pair.answer)}: {truth}.")
-
-    def tell_next(self) -> None:
-        """Print what to try next."""
-        bundle = quote(str(self.trained.folder / "bundle"))
-        first, second = (quote(name) for name in (self.asked[0].first, self.asked[0].second))
-        show_line(f"  car-recog verify {bundle} {first} {second}")
-        show_line("  car-recog train verifier YOUR_CARS")
-
-
-def run_verifier(folder: Path, *, n_colours: int, n_epochs: int, seed: int) -> VerifierDemo:
+def run_verifier(folder: Path, *, n_colours: int, n_epochs: int, seed: int) -> Shown:
     """Draw, train, choose the threshold, judge, save, load and ask.
 
     Args:
@@ -98,37 +40,29 @@ def run_verifier(folder: Path, *, n_colours: int, n_epochs: int, seed: int) -> V
     note(f"drawing photos of {_N_MODELS * n_colours * _N_CARS:,} cars, {_N_PHOTOS} of each")
     draw_identities(folder / "cars", n_models=_N_MODELS, n_colours=n_colours, n_cars=_N_CARS, n_photos=_N_PHOTOS, seed=seed)
     cars = FolderDataset(folder / "cars", IDENTITY_PATTERN)
-    train, val, test = cars.split(*_FRACTIONS, seed=seed, disjoint="class")
-    sides = CarSides(train, *(PairDataset.sample(side, seed=seed) for side in (val, test)))
+    train, *judged = cars.split(*_FRACTIONS, seed=seed, disjoint="class")
+    val, test = (PairDataset.sample(side, seed=seed) for side in judged)
     load_keras()
     from car_recog.verifier import SiameseVerifier
 
     verifier = SiameseVerifier("tiny_cnn", weights=None, image_size=_IMAGE_SIZE)
-    trained = train_and_judge(verifier, sides, recipe=_recipe(n_epochs), target={"target": "eer"}, seed=seed, folder=folder / "verifier")
-    pairs = PairDataset.sample(test, seed=seed)
-    asked = [pairs[int(pairs.is_genuine.argmax())], pairs[int(pairs.is_genuine.argmin())]]
-    loaded = SiameseVerifier.load(trained.folder / "bundle")
-    answers = []
-    for pair in asked:
+    sides, recipe = CarSides(train, val, test), demo_recipe(n_epochs)  # colours change little: they tell cars apart
+    trained = train_and_judge(verifier, sides, calibrate=None, folder=folder / "verifier", recipe=recipe, seed=seed)
+    return _ask_loaded(verifier, trained, test)
+
+
+def _ask_loaded(verifier: "SiameseVerifier", trained: Trained, pairs: PairDataset) -> Shown:
+    """Ask about a pair of the same car and one of two."""
+    loaded = type(verifier).load(trained.bundle)
+    asked: list[dict[str, Any]] = []
+    told = ["Guessing would have an equal error rate of 0.5. Loaded again, it says of cars it was not trained on:"]
+    for pair in (pairs[int(pairs.is_genuine.argmax())], pairs[int(pairs.is_genuine.argmin())]):
         first, second = str(pair.first.path), str(pair.second.path)
         before, after = (one.verify(first, second) for one in (verifier, loaded))
         if before.is_same != after.is_same or abs(before.score - after.score) > SAME:
             raise TrainingError(f"The verifier said {before} before it was saved and {after} after it was loaded.")
-        answers.append(Asked(first, second, pair.is_genuine, after))
-    return VerifierDemo(trained, tuple(answers))
-
-
-def _recipe(n_epochs: int) -> Recipe:
-    """From random weights: a higher learning rate than fine-tuning takes. Colours change little: they tell cars apart."""
-    changes = {"flip": 0.5, "crop_area": 0.7, "brightness": 0.2, "contrast": 0.2}
-    phase = Phase(
-        name="demo",
-        epochs=n_epochs,
-        batch_size=32,
-        learning_rate=3e-3,
-        warmup=0.1,
-        weight_decay=0.05,
-        global_clip_norm=5.0,
-        augmentation=changes,
-    )
-    return Recipe(name="demo", phases=[phase])
+        asked.append({"first": first, "second": second, "is_genuine": pair.is_genuine, **attrs.asdict(after)})
+        truth = "right" if after.is_same == pair.is_genuine else "wrong"
+        told += [f"  {first}", f"  {second}", f"    {worded(after)}: {truth}."]
+    bundle, first, second = map(quote, (str(trained.bundle), asked[0]["first"], asked[0]["second"]))
+    return Shown(trained, asked, told, [f"car-recog verify {bundle} {first} {second}", "car-recog train verifier YOUR_CARS"])

@@ -8,20 +8,8 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from car_recog._version import __version__
-from car_recog.cli.backbones import add_parser as add_backbones
-from car_recog.cli.cache import add_parser as add_cache
-from car_recog.cli.calibrate import add_parser as add_calibrate
-from car_recog.cli.compare import add_parser as add_compare
-from car_recog.cli.data import add_parser as add_data
-from car_recog.cli.demo import add_parser as add_demo
-from car_recog.cli.evaluate import add_parser as add_evaluate
-from car_recog.cli.explain import add_parser as add_explain
-from car_recog.cli.gallery import add_parser as add_gallery
+from car_recog.cli import backbones, cache, calibrate, compare, data, demo, evaluate, explain, gallery, predict, serve, train, verify
 from car_recog.cli.output import BAD_USE, FOUND_PROBLEMS, show_error
-from car_recog.cli.predict import add_parser as add_predict
-from car_recog.cli.serve import add_parser as add_serve
-from car_recog.cli.train import add_parser as add_train
-from car_recog.cli.verify import add_parser as add_verify
 from car_recog.errors import CarRecogError
 
 INTERRUPTED = 130
@@ -32,6 +20,9 @@ class Parser(argparse.ArgumentParser):
     """A parser that words bad use as all other errors are worded, and lets flags stand before arguments that may be left out."""
 
     _is_mixing = False
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
         """Parse; argparse alone takes an optional argument as left out once a flag stands before it."""
@@ -50,13 +41,12 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser() -> Parser:
     """Build the parser of the whole command line."""
-    parser = Parser(prog="car-recog", description="Recognise cars in photos.", epilog=_EPILOG, allow_abbrev=False)
+    parser = Parser(prog="car-recog", description="Recognise cars in photos.", epilog=_EPILOG)
     parser.set_defaults(json=False, debug=False)
     parser.add_argument("--version", action="version", version=f"car-recog {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    answering = (add_evaluate, add_calibrate, add_compare, add_predict, add_verify, add_explain, add_gallery, add_serve)
-    for add in (add_demo, add_train, *answering, add_data, add_backbones, add_cache):
-        add(commands)
+    for command in (demo, train, evaluate, calibrate, compare, predict, verify, explain, gallery, serve, data, backbones, cache):
+        command.add_parser(commands)
     return parser
 
 

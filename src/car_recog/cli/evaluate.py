@@ -1,12 +1,13 @@
 """`car-recog evaluate`: how good a saved classifier is on photos whose classes are known, or a saved verifier on pairs."""
 
 import argparse
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from car_recog.cli.cars import read_pairs_of_side
-from car_recog.cli.options import add_car_flags, add_common_flags, add_data_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, show_report, watched_warnings
+from car_recog.cli.options import add_car_flags, add_data_flags, finish_command
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_lines, show_report, watched_warnings
 from car_recog.cli.sides import SIDES, has_official_split, read_side
 from car_recog.cli.startup import check_plots, load_keras
 from car_recog.data.pairs import PairDataset
@@ -17,8 +18,9 @@ if TYPE_CHECKING:
     from car_recog.classifier import CarClassifier
     from car_recog.evaluation.classification import ClassificationReport
     from car_recog.evaluation.verification import VerificationReport
-    from car_recog.verifier import SiameseVerifier
 
+D = TypeVar("D", bound=ImageDataset | PairDataset)
+R = TypeVar("R")
 _DESCRIPTION = (
     "Judge a saved classifier on photos, or a saved verifier on pairs that are drawn of the photos of cars, or listed. With the data flags "
     "of its training, --side test judges exactly the photos or pairs that the training left out."
@@ -27,8 +29,7 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    purpose = "judge a saved classifier or verifier on your photos"
-    parser = commands.add_parser("evaluate", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("evaluate", help="judge a saved classifier or verifier on your photos", description=_DESCRIPTION)
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier or verifier")
     add_data_flags(parser, is_needed=False)
     add_car_flags(parser)
@@ -36,8 +37,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
         "--side", choices=SIDES, help="which photos of DATA (test where the official lists of CompCars are used, else all)"
     )
     parser.add_argument("--out", type=Path, metavar="FOLDER", help="receives report.html, report.json, report.md and pictures")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -53,23 +53,22 @@ def run(args: argparse.Namespace) -> int:
     with watched_warnings() as problems:
         if isinstance(recogniser, SiameseVerifier):
             side, source = args.side or "all", args.data or str(args.pairs)
-            report = judge(recogniser, read_pairs_of_side(args, side))
+            report = judge(recogniser.evaluate, read_pairs_of_side(args, side))
             judged = f"{report.n_pairs:,} pairs of {report.n_identities:,} cars"
         else:
             choose_task(args, recogniser)
             side, source = args.side or ("test" if has_official_split(args) else "all"), args.data
-            report = judge(recogniser, read_side(args, side))
+            report = judge(recogniser.evaluate, read_side(args, side))
             judged = f"{report.n_photos:,} photos"
     written = [] if args.out is None else write_report(report, args.out)
     if args.json:
         show_json({"bundle": str(args.bundle), "data": source, "side": side, "report": report.to_dict()})
     else:
         show_report(report)
-        show_line("")
-        show_line(f"{judged} of {source}, side: {side}.")
+        show_lines("", f"{judged} of {source}, side: {side}.")
         if args.out is not None:
-            show_line(f"{args.out} holds {', '.join(sorted(path.name for path in written))}.")
-            show_line(f"Look at {args.out / 'report.html'}")
+            names = ", ".join(sorted(path.name for path in written))
+            show_lines(f"{args.out} holds {names}.", f"Look at {args.out / 'report.html'}")
     return FOUND_PROBLEMS if problems else FINE
 
 
@@ -86,14 +85,10 @@ def choose_task(args: argparse.Namespace, classifier: "CarClassifier") -> None:
     args.task = args.task or ("parts" if isinstance(classifier, PartClassifier) else "models")
 
 
-@overload
-def judge(recogniser: "CarClassifier", data: ImageDataset) -> "ClassificationReport": ...
-@overload
-def judge(recogniser: "SiameseVerifier", data: PairDataset) -> "VerificationReport": ...
-def judge(recogniser: Any, data: ImageDataset | PairDataset) -> Any:
-    """Evaluate a recogniser and say so."""
+def judge(evaluate: Callable[[D], R], data: D) -> R:
+    """Evaluate a recogniser on photos or pairs, and say so."""
     note(f"judging {len(data):,} {'pairs' if isinstance(data, PairDataset) else 'photos'}")
-    return recogniser.evaluate(data)
+    return evaluate(data)
 
 
 def write_report(report: "ClassificationReport | VerificationReport", folder: Path) -> list[Path]:

@@ -4,22 +4,20 @@ import argparse
 from pathlib import Path
 from typing import Any
 
-from car_recog.cli.options import add_common_flags
-from car_recog.cli.output import FINE, printable, show_json, show_line, watched_warnings
+from car_recog.cli.options import finish_command
+from car_recog.cli.output import FINE, printable, show_json, show_lines, watched_warnings
 from car_recog.cli.startup import load_keras
 from car_recog.errors import OptionError
 
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    purpose = "show which places of a photo speak for the answer"
-    parser = commands.add_parser("explain", help=purpose, allow_abbrev=False)
+    parser = commands.add_parser("explain", help="show which places of a photo speak for the answer")
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier or verifier")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="one photo for a classifier, two for a verifier")
     parser.add_argument("--class-name", metavar="NAME", help="the class that is asked about (the most probable one)")
     parser.add_argument("--out", type=Path, default=Path("explanation.png"), metavar="FILE", help="the picture (explanation.png)")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -48,6 +46,6 @@ def run(args: argparse.Namespace) -> int:
         are_empty = [explanation.is_empty for explanation in explanations]
         show_json({"photos": args.photos, "label": first.label, "score": first.score, "is_empty": are_empty, "picture": str(args.out)})
     else:
-        show_line(f"{printable(first.label)}: {'score' if is_verifier else 'probability'} {first.score:.3f}")
-        show_line(f"{args.out} shows what speaks for it, yellow most.")
+        show_lines(f"{printable(first.label)}: {'score' if is_verifier else 'probability'} {first.score:.3f}")
+        show_lines(f"{args.out} shows what speaks for it, yellow most.")
     return FINE

@@ -1,13 +1,13 @@
 """`car-recog gallery`: enrol photos of cars by name, search them for the car of another photo, take names out, tell what is in."""
 
 import argparse
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from car_recog.cli.answers import Row, add_answer_flags, choose_form, opened, write_csv, write_json, write_jsonl
-from car_recog.cli.options import add_common_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_line, show_table, watched_warnings
+from car_recog.cli.answers import Row, add_answer_flags, choose_form, finish_answers, write_answers
+from car_recog.cli.options import finish_command
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_lines, show_table, watched_warnings
 from car_recog.cli.predict import decoded, find_named
 from car_recog.cli.startup import load_keras
 from car_recog.data.folders import FolderDataset
@@ -29,33 +29,34 @@ _SEARCH = "Find the cars whose enrolled photos are most alike. A car is known wh
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command and what can be done with a gallery."""
-    gallery = commands.add_parser("gallery", help="find one car among many", allow_abbrev=False)
+    gallery = commands.add_parser("gallery", help="find one car among many")
     actions = gallery.add_subparsers(title="actions", metavar="ACTION", required=True)
-    add = _action(actions, "add", "enrol photos of cars", _ADD)
+    add = _action(actions, "add", "enrol photos of cars", run=run_add, description=_ADD)
     add.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders and patterns with --name; else one folder")
     add.add_argument("--name", help="the car that all these photos show")
     add.add_argument("--label-pattern", metavar="REGEX", help="the name is what the group (?P<label>...) matches, as in train verifier")
     add.add_argument("--on-error", default="skip", help="broken photos: skip leaves them out, raise stops (skip)")
-    add.set_defaults(run=run_add)
-    search = _action(actions, "search", "find the cars of photos", _SEARCH)
+    search = _action(actions, "search", "find the cars of photos", run=run_search, description=_SEARCH)
     search.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders with all below them, and patterns such as 'a/*.jpg'")
     search.add_argument("--k", type=int, default=5, help="how many names to tell for each photo (5)")
     add_answer_flags(search)
-    search.set_defaults(run=run_search)
-    remove = _action(actions, "remove", "take cars out", None)
+    remove = _action(actions, "remove", "take cars out", run=run_remove)
     remove.add_argument("names", metavar="NAME", nargs="+", help="names of cars")
-    remove.set_defaults(run=run_remove)
-    info = _action(actions, "info", "tell which cars are in", None)
-    info.set_defaults(run=run_info)
+    _action(actions, "info", "tell which cars are in", run=run_info)
 
 
 def _action(
-    actions: "argparse._SubParsersAction[Any]", name: str, purpose: str, description: str | None
+    actions: "argparse._SubParsersAction[Any]",
+    name: str,
+    purpose: str,
+    *,
+    run: Callable[[argparse.Namespace], int],
+    description: str | None = None,
 ) -> argparse.ArgumentParser:
-    parser: argparse.ArgumentParser = actions.add_parser(name, help=purpose, description=description, allow_abbrev=False)
+    parser: argparse.ArgumentParser = actions.add_parser(name, help=purpose, description=description)
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved verifier")
     parser.add_argument("gallery", metavar="GALLERY", type=Path, help="the folder of the gallery; add makes it")
-    add_common_flags(parser)
+    finish_command(parser, run=run)
     return parser
 
 
@@ -101,17 +102,11 @@ def run_search(args: argparse.Namespace) -> int:
                 yield row
                 advance(1)
 
-    with opened(args.out) as stream:
-        if form == "table":
-            show_table(_HEADINGS, [[_word(row[name]) for name in COLUMNS[:-1]] for row in _spread(watched())])
-        elif form == "csv":
-            write_csv(_spread(watched()), stream, COLUMNS)
-        else:
-            (write_json if form == "json" else write_jsonl)(watched(), stream)
-    if args.out is not None:
-        left_out = f"; {broken:,} of them could not be decoded" if broken else ""
-        show_line(f"{args.out}: {len(paths):,} photos{left_out}.")
-    return FOUND_PROBLEMS if broken else FINE
+    if form == "table":
+        show_table(_HEADINGS, [[_word(row.get(name)) for name in COLUMNS[:-1]] for row in _spread(watched())])
+    else:
+        write_answers(_spread(watched()) if form == "csv" else watched(), form, args.out, columns=COLUMNS)
+    return finish_answers(args.out, f"{len(paths):,} photos", broken)
 
 
 def answers(gallery: "Gallery", paths: Sequence[Path], *, k: int) -> Iterator[Row]:
@@ -142,8 +137,7 @@ def _spread(rows: Iterable[Row]) -> Iterator[Row]:
     """Give a row for each match, best first; a photo without any keeps one row."""
     for row in rows:
         for rank, match in enumerate(row["matches"] or [{}], 1):
-            facts = {"source": row["source"], "rank": rank if match else None, "is_known": row["is_known"], "error": row["error"], **match}
-            yield {name: facts.get(name) for name in COLUMNS}
+            yield {**row, "rank": rank if match else None, **match}
 
 
 def run_info(args: argparse.Namespace) -> int:
@@ -154,8 +148,7 @@ def run_info(args: argparse.Namespace) -> int:
         show_json({"gallery": str(args.gallery), "n_photos": len(gallery), "names": counts})
     else:
         show_table(("name", "photos"), list(counts.items()))
-        show_line("")
-        show_line(f"{len(gallery):,} photos of {len(counts):,} cars in {args.gallery}.")
+        show_lines("", f"{len(gallery):,} photos of {len(counts):,} cars in {args.gallery}.")
     return FINE
 
 
@@ -172,7 +165,7 @@ def _tell(args: argparse.Namespace, gallery: "Gallery", facts: dict[str, Any], w
     if args.json:
         show_json({"gallery": str(args.gallery), **facts, "n_photos": len(gallery), "n_names": len(gallery.names)})
     else:
-        show_line(f"{args.gallery}: {words}; now {len(gallery):,} photos of {len(gallery.names):,} cars.")
+        show_lines(f"{args.gallery}: {words}; now {len(gallery):,} photos of {len(gallery.names):,} cars.")
 
 
 def _word(value: object) -> object:

@@ -3,14 +3,16 @@
 import argparse
 import ast
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from car_recog.training.presets import list_recipes
 
 
-def add_common_flags(parser: argparse.ArgumentParser) -> None:
-    """Add the flags of every command; the parser of the whole command line holds their defaults."""
+def finish_command(parser: argparse.ArgumentParser, *, run: Callable[[argparse.Namespace], int], **defaults: Any) -> None:
+    """Say what a command runs, and add the flags of every command, whose defaults the parser of the whole command line holds."""
+    parser.set_defaults(run=run, **defaults)
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document instead of text")
     parser.add_argument("--debug", action="store_true", default=argparse.SUPPRESS, help="show where in the code an error arose")
 
@@ -176,14 +178,10 @@ def add_training_flags(parser: argparse.ArgumentParser, *kinds: str) -> "argpars
 def network_arguments(args: argparse.Namespace, *own: str) -> dict[str, Any]:
     """Give the flags of a network as the arguments of `CarClassifier` or `SiameseVerifier`; `own` are those that only one of them has."""
     return {
-        "backbone": args.backbone,
+        **{name: getattr(args, name) for name in ("backbone", "loss", "normalization", "resize", *own)},
         "weights": None if args.weights.lower() == "none" else args.weights,
-        "loss": args.loss,
         "image_size": tuple(args.image_size),
-        "normalization": args.normalization,
-        "resize": args.resize,
         "backbone_options": dict(args.backbone_options),
-        **{name: getattr(args, name) for name in own},
     }
 
 

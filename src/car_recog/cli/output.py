@@ -24,9 +24,9 @@ BAD_USE = 2
 _WIDE = 10_000
 
 
-def show_line(text: str) -> None:
-    """Print a line of the result."""
-    print(text)
+def show_lines(*lines: str) -> None:
+    """Print lines of the result."""
+    print(*lines, sep="\n")
 
 
 def note(text: str) -> None:
@@ -41,7 +41,7 @@ def show_error(message: str) -> None:
 
 def show_json(value: object) -> None:
     """Print a value as one JSON document."""
-    show_line(json.dumps(value, indent=1))
+    show_lines(json.dumps(value, indent=1))
 
 
 def show_table(columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -96,27 +96,23 @@ def printable(text: str) -> str:
 
 def show_report(report: "ClassificationReport | VerificationReport") -> None:
     """Print the figures of a report, and those of its classes or of its kinds of impostors."""
-    rows = [(name, value, _span(report.intervals[key])) for name, key, value in report.headline()]
+    rows = [(name, value, span(report.intervals[key])) for name, key, value in report.headline()]
     show_table(("figure", "value", "95 % interval"), rows)
-    if isinstance(report, VerificationReport):
-        _show_kinds(report)
+    if not isinstance(report, VerificationReport):
+        show_lines("")
+        scores = [(name, s.precision, s.recall, s.f1, s.support) for name, s in report.per_class.items()]
+        show_table(("class", "precision", "recall", "F1", "photos"), scores)
         return
-    show_line("")
-    scores = [(name, s.precision, s.recall, s.f1, s.support) for name, s in report.per_class.items()]
-    show_table(("class", "precision", "recall", "F1", "photos"), scores)
-
-
-def _show_kinds(report: VerificationReport) -> None:
     if report.by_kind:
-        kinds = [(kind, k.n_impostor, k.eer, _span(k.intervals["eer"]), k.auc, k.far) for kind, k in report.by_kind.items()]
-        show_line("")
+        show_lines("")
+        kinds = [(kind, k.n_impostor, k.eer, span(k.intervals["eer"]), k.auc, k.far) for kind, k in report.by_kind.items()]
         show_table(("kind of impostor", "pairs", "EER", "95 % interval", "AUC", "FAR"), kinds)
     if report.notes:
-        show_line("")
-        show_line("\n".join(report.notes))
+        show_lines("", *report.notes)
 
 
-def _span(interval: Sequence[float]) -> str:
+def span(interval: Sequence[float]) -> str:
+    """Word an interval."""
     return "{:.3f} to {:.3f}".format(*interval)
 
 

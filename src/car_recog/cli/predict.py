@@ -1,7 +1,6 @@
 """`car-recog predict`: what photos show, by a saved classifier; any number of photos, in constant memory."""
 
 import argparse
-import csv
 import sys
 from collections import Counter, deque
 from collections.abc import Iterator, Sequence
@@ -15,9 +14,9 @@ import numpy as np
 from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 
-from car_recog.cli.answers import add_answer_flags, choose_form, opened, write_json, write_jsonl
-from car_recog.cli.options import add_common_flags, add_crop_flags
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, printable, show_json, show_line, show_table, watched_warnings
+from car_recog.cli.answers import Row, add_answer_flags, choose_form, finish_answers, write_answers
+from car_recog.cli.options import add_crop_flags, finish_command
+from car_recog.cli.output import note, printable, show_json, show_table, watched_warnings
 from car_recog.cli.startup import check_plots, load_keras
 from car_recog.data.folders import find_photos
 from car_recog.data.samples import ImageDataset
@@ -77,7 +76,7 @@ class Answer:
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = commands.add_parser("predict", help="say what photos show", allow_abbrev=False)
+    parser = commands.add_parser("predict", help="say what photos show")
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved classifier")
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="files, folders with all below them, and patterns such as 'a/*.jpg'")
     parser.add_argument("--top", type=int, default=1, metavar="K", help="how many classes to name for each photo, 1 to 5 (1)")
@@ -87,8 +86,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--sheet", type=Path, metavar="FILE", help=sheet)
     add_crop_flags(parser)
     add_answer_flags(parser)
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -129,18 +127,19 @@ def run(args: argparse.Namespace) -> int:
     if args.summary:
         deque(watched(), maxlen=0)
         _show_summary(counts, is_json=form == "json")
+    elif form == "table":
+        _write_table(watched(), sys.stdout, classifier=classifier, paths=paths, top=args.top)
     else:
-        _write(watched(), form, args, classifier=classifier, paths=paths)
-    n_broken = counts[BROKEN]
-    if args.out is not None:
-        left_out = f"; {n_broken:,} of them {BROKEN}" if n_broken else ""
-        show_line(f"{args.out}: {len(paths):,} photos{left_out}.")
+        rows = (answer.to_dict() for answer in watched())
+        ends = ["", *(f"_{k}" for k in range(2, args.top + 1))]
+        columns = ["source", *(f"{name}{end}" for end in ends for name in ("class_name", "probability")), "rejected", "error"]
+        write_answers(map(_flat, rows) if form == "csv" else rows, form, args.out, columns=columns)
     if args.sheet is not None:
         from car_recog.evaluation.sheets import save_sheet
 
         save_sheet(tiles, args.sheet)
         note(f"{args.sheet} shows {len(tiles)} of the photos.")
-    return FOUND_PROBLEMS if n_broken else FINE
+    return finish_answers(args.out, f"{len(paths):,} photos", counts[BROKEN])
 
 
 def answers(
@@ -235,25 +234,10 @@ def _show_summary(counts: "Counter[str]", *, is_json: bool) -> None:
         show_table(("class", "photos", "share"), [(word, f"{n:,}", f"{n / total:.3f}") for word, n in counts.most_common()])
 
 
-def _write(rows: Iterator[Answer], form: str, args: argparse.Namespace, *, classifier: "CarClassifier", paths: Sequence[Path]) -> None:
-    with opened(args.out) as stream:
-        if form == "table":
-            _write_table(rows, stream, classifier=classifier, paths=paths, top=args.top)
-        elif form == "csv":
-            _write_csv(rows, stream, top=args.top)
-        else:
-            (write_json if form == "json" else write_jsonl)((answer.to_dict() for answer in rows), stream)
-
-
-def _write_csv(rows: Iterator[Answer], stream: TextIO, *, top: int) -> None:
-    writer = csv.writer(stream, lineterminator="\n")
-    numbers = [f"_{k}" if k > 1 else "" for k in range(1, top + 1)]
-    writer.writerow(["source", *(f"{name}{k}" for k in numbers for name in ("class_name", "probability")), "rejected", "error"])
-    for answer in rows:
-        cells = [cell for name, value in answer.top for cell in (name, f"{value:.6f}")]
-        rejected = answer.prediction.rejected if answer.prediction else None
-        said = "" if rejected is None else int(rejected)
-        writer.writerow([answer.source, *cells, *[""] * (2 * top - len(cells)), said, answer.error or ""])
+def _flat(row: Row) -> Row:
+    """Give each class of an answer cells of its own: `class_name`, `probability`, `class_name_2`, `probability_2` and so on."""
+    named = ((key if k == 1 else f"{key}_{k}", value) for k, one in enumerate(row["top"], 1) for key, value in one.items())
+    return {**row, **dict(named)}
 
 
 def _write_table(rows: Iterator[Answer], stream: TextIO, *, classifier: "CarClassifier", paths: Sequence[Path], top: int) -> None:

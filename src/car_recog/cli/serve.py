@@ -11,8 +11,8 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from car_recog.cli.options import add_common_flags
-from car_recog.cli.output import FINE, note, show_line
+from car_recog.cli.options import finish_command
+from car_recog.cli.output import FINE, note, show_lines
 from car_recog.cli.startup import load_keras
 from car_recog.errors import OptionError
 
@@ -29,7 +29,7 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = commands.add_parser("serve", help="show it to people: a web page and its API", description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("serve", help="show it to people: a web page and its API", description=_DESCRIPTION)
     served = parser.add_argument_group("what is served")
     served.add_argument("--parts", type=Path, metavar="BUNDLE", help="a saved part classifier")
     served.add_argument("--models", type=Path, metavar="BUNDLE", help="a saved classifier of makes or models")
@@ -42,8 +42,7 @@ def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     parser.add_argument("--port", type=int, default=8000, help="the port; 0 takes a free one (8000)")
     parser.add_argument("--contact-url", metavar="URL", help="a link under the car found; {class_name} in it becomes its name")
     parser.add_argument("--max-queue", type=int, default=128, metavar="N", help="photos that may wait; more are turned away (128)")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -59,10 +58,10 @@ def run(args: argparse.Namespace) -> int:
         from car_recog.web.recognisers import load_recognisers
         from car_recog.web.uploads import Limits
 
-        recognisers = load_recognisers(args.parts, args.models, verifier=args.verifier, gallery=args.gallery)
-        hosts = LOOPBACK if _is_loopback(listener) else None
-        app = create_app(recognisers, Limits(max_queue=args.max_queue), contact_url=args.contact_url, hosts=hosts)
         host, port = listener.getsockname()[:2]
+        recognisers = load_recognisers(args.parts, args.models, verifier=args.verifier, gallery=args.gallery)
+        hosts = LOOPBACK if ip_address(host).is_loopback else None
+        app = create_app(recognisers, Limits(max_queue=args.max_queue), contact_url=args.contact_url, hosts=hosts)
         names = ", ".join(info.name for info in recognisers.describe())
         place = f"[{host}]" if ":" in host else host
         asyncio.run(_serve(app, listener, f"Serving {names} on http://{place}:{port}"))
@@ -109,10 +108,6 @@ def _bound(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _is_loopback(listener: socket.socket) -> bool:
-    return ip_address(listener.getsockname()[0]).is_loopback
-
-
 async def _serve(app: "FastAPI", listener: socket.socket, line: str) -> None:
     """Serve until a signal comes, then until all that was accepted is answered."""
     import uvicorn
@@ -143,7 +138,7 @@ async def _serve(app: "FastAPI", listener: socket.socket, line: str) -> None:
         note("warming up")
         await asyncio.wait((serving, app.state.warming), return_when=asyncio.FIRST_COMPLETED)
         if desk.is_ready:
-            show_line(line)
+            show_lines(line)
             sys.stdout.flush()  # whoever started it waits for the line
         else:
             server.should_exit = True

@@ -28,6 +28,16 @@ class Sides:
     val: ImageDataset | None
     test: ImageDataset | None
 
+    def counts(self) -> dict[str, int]:
+        """Count photos by side."""
+        return {name: 0 if side is None else len(side) for name, side in attrs.asdict(self, recurse=False).items()}
+
+    def worded(self) -> str:
+        """Tell what there is."""
+        classes, n_photos = len(self.train.class_names), self.counts()
+        places = f"{n_photos['train']:,} to train, {n_photos['val']:,} to validate, {n_photos['test']:,} to test"
+        return f"{classes} classes; photos: {places}"
+
 
 def is_compcars(root: Path, task: str = "parts") -> bool:
     """Tell whether a folder is a CompCars tree with the photos of a task."""

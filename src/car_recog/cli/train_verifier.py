@@ -1,32 +1,25 @@
 """`car-recog train verifier`: photos of cars, or pairs -> a trained, calibrated, judged and saved verifier."""
 
 import argparse
-import time
-from pathlib import Path
-from shlex import quote
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import Any
 
 from car_recog.cli.cars import CarSides, read_car_sides
-from car_recog.cli.evaluate import judge, write_report
 from car_recog.cli.options import (
     add_car_flags,
-    add_common_flags,
     add_crop_flags,
     add_group_flag,
     add_photo_flags,
     add_share_flags,
     add_training_flags,
     add_verifier_flags,
+    finish_command,
     network_arguments,
 )
-from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_line, watched_warnings
+from car_recog.cli.output import watched_warnings
 from car_recog.cli.startup import load_keras
-from car_recog.cli.trained import Trained, add_run_folder_flag, new_run_folder
+from car_recog.cli.trained import add_run_folder_flag, new_run_folder, show_trained, train_and_judge
 from car_recog.errors import OptionError
-
-if TYPE_CHECKING:
-    from car_recog.training.recipe import Recipe
-    from car_recog.verifier import SiameseVerifier
 
 _DESCRIPTION = (
     "Train a verifier, which tells whether two photos show the same car, on photos of cars: a folder per car, or the car in the file name. "
@@ -39,9 +32,7 @@ _DATA = "a folder with a folder of photos per car"
 
 def add_parser(kinds: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = kinds.add_parser(
-        "verifier", help="whether two photos show the same car", description=_DESCRIPTION, allow_abbrev=False
-    )
+    parser = kinds.add_parser("verifier", help="whether two photos show the same car", description=_DESCRIPTION)
     photos = add_photo_flags(parser, data=_DATA, is_needed=False)
     add_crop_flags(photos)
     add_group_flag(photos)
@@ -56,35 +47,32 @@ def add_parser(kinds: "argparse._SubParsersAction[Any]") -> None:
         "--target", choices=("eer", "accuracy"), help="or for eer, where false accepts and rejects balance, or accuracy (eer)"
     )
     add_run_folder_flag(parser, "verifier")
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
     """Train, calibrate, judge, save, and say how good it is and where it lies."""
     folder = new_run_folder(args, "verifier")
     sides = read_car_sides(args)
-    target = _target(args, sides)
+    goal = _goal(args, sides)
     load_keras()
     from car_recog.training.presets import get_recipe
     from car_recog.verifier import SiameseVerifier
 
     recipe = get_recipe(args.recipe, kind="identities" if args.pairs is None else "pairs", epochs=args.epochs)
     verifier = SiameseVerifier(**network_arguments(args, "embedding_dim", "pooling", "flip_average", "local_scaling", "distance"))
+    calibrate = partial(verifier.calibrate, **goal) if goal else None
+    options = {"recipe": recipe, "objective": args.objective, "seed": args.seed, "on_error": args.on_error}
     with watched_warnings() as problems:
-        trained = train_and_judge(
-            verifier, sides, recipe=recipe, objective=args.objective, target=target, seed=args.seed, folder=folder, on_error=args.on_error
-        )
-    if args.json:
-        show_json({**trained.to_dict(), "problems": problems})
-    else:
-        trained.tell()
-        show_line(f"Ask it: car-recog verify {quote(str(folder / 'bundle'))} PHOTO PHOTO")
-    return FOUND_PROBLEMS if problems else FINE
+        trained = train_and_judge(verifier, sides, calibrate=calibrate, folder=folder, **options)
+    return show_trained(trained, args, problems, ask="car-recog verify {} PHOTO PHOTO")
 
 
-def _target(args: argparse.Namespace, sides: CarSides) -> dict[str, Any]:
-    """Give what the threshold is chosen for, as arguments of `calibrate`; what cannot be met shows before the training."""
+def _goal(args: argparse.Namespace, sides: CarSides) -> dict[str, Any]:
+    """Give what the threshold is chosen for, as arguments of `calibrate`; what cannot be met shows before the training.
+
+    Nothing for the equal error rate: `fit` chooses its threshold.
+    """
     if (args.far is not None or args.target is not None) and sides.val is None:
         raise OptionError("--far and --target choose the threshold on the validation side: give it a --val-fraction above 0.")
     if args.far is not None and sides.val is not None:
@@ -93,46 +81,4 @@ def _target(args: argparse.Namespace, sides: CarSides) -> dict[str, Any]:
             needs = "between 1 / 'impostor pairs to validate on' and 1"
             raise OptionError(f"--far must lie {needs}; got {args.far:g} with {n_impostor:,} such pairs. Raise it or --val-fraction.")
         return {"far": args.far}
-    return {"target": args.target or "eer"}
-
-
-def train_and_judge(
-    verifier: "SiameseVerifier",
-    sides: CarSides,
-    *,
-    recipe: "Recipe",
-    target: dict[str, Any],
-    seed: int,
-    folder: Path,
-    objective: str | None = None,
-    on_error: str = "skip",
-) -> Trained:
-    """Train a verifier, choose its threshold, judge it on the test side where there is one, and fill the run folder.
-
-    Args:
-        verifier: It is fitted here.
-        sides: Photos or pairs.
-        recipe: How.
-        target: What the threshold is chosen for, as arguments of `calibrate`.
-        seed: Of everything random.
-        folder: The run folder, new or empty.
-        objective: Of metric learning; None takes the default.
-        on_error: What is done about broken photos: `"skip"` or `"raise"`.
-    """
-    counts = sides.counts()
-    purposes = {"train": "to train", "val": "to validate", "test": "to test"}
-    photos = ", ".join(f"{counts[side]:,} of {counts[f'{side}_cars']:,} cars {purpose}" for side, purpose in purposes.items())
-    note(f"photos: {photos}")
-    start = time.perf_counter()
-    history = verifier.fit(
-        sides.train, sides.val, recipe=recipe, objective=objective, seed=seed, run_folder=folder, on_error=on_error
-    )
-    if sides.val is not None and target != {"target": "eer"}:
-        verifier.calibrate(sides.val, **target)
-    seconds = time.perf_counter() - start
-    report = None
-    if sides.test is not None:
-        report = judge(verifier, sides.test)
-        write_report(report, folder)
-    verifier.save(folder / "bundle")  # once more: with the threshold, and the evaluation in its card
-    return Trained(folder, counts, len(history), seconds, report)
+    return {"target": args.target} if args.target == "accuracy" else {}

@@ -1,13 +1,19 @@
-"""The run folder of a training, and what a training came to."""
+"""What every training does: its run folder, the way from photos to a judged and saved recogniser, and what it came to."""
 
 import argparse
 import datetime
+import time
+from collections.abc import Callable
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Any
 
 import attrs
 
-from car_recog.cli.output import note, show_line, show_report
+from car_recog.cli.cars import CarSides
+from car_recog.cli.evaluate import judge, write_report
+from car_recog.cli.output import FINE, FOUND_PROBLEMS, note, show_json, show_lines, show_report
+from car_recog.cli.sides import Sides
 from car_recog.cli.startup import check_plots
 from car_recog.errors import OptionError
 from car_recog.storage import is_vacant
@@ -53,11 +59,16 @@ class Trained:
     seconds: float
     report: "ClassificationReport | VerificationReport | None"
 
+    @property
+    def bundle(self) -> Path:
+        """The folder of the saved recogniser."""
+        return self.folder / "bundle"
+
     def to_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
         return {
             "run_folder": str(self.folder),
-            "bundle": str(self.folder / "bundle"),
+            "bundle": str(self.bundle),
             **{f"n_{side}": count for side, count in self.counts.items()},
             "n_epochs": self.n_epochs,
             "seconds": round(self.seconds, 1),
@@ -69,8 +80,43 @@ class Trained:
         if self.report is not None:
             note("")
             show_report(self.report)
-        show_line("")
-        show_line(f"Trained {self.n_epochs} epochs in {self.seconds:.0f} s. {self.folder} holds:")
-        show_line(f"  {', '.join(path.name for path in sorted(self.folder.iterdir()))}")
+        names = ", ".join(path.name for path in sorted(self.folder.iterdir()))
+        show_lines("", f"Trained {self.n_epochs} epochs in {self.seconds:.0f} s. {self.folder} holds:", f"  {names}")
         if self.report is not None:
-            show_line(f"Look at {self.folder / 'report.html'}")
+            show_lines(f"Look at {self.folder / 'report.html'}")
+
+
+def train_and_judge(
+    recogniser: Any, sides: Sides | CarSides, *, calibrate: Callable[[Any], object] | None, folder: Path, **options: Any
+) -> Trained:
+    """Train, calibrate on the validation side and judge on the test side where there are such, and fill the run folder.
+
+    Args:
+        recogniser: A classifier or a verifier; it is fitted here.
+        sides: What it is trained, calibrated and judged on.
+        calibrate: Calibrates it on the validation side; None where `fit` has done all that is asked for.
+        folder: The run folder, new or empty.
+        **options: Of its `fit`.
+    """
+    note(sides.worded())
+    start = time.perf_counter()
+    history = recogniser.fit(sides.train, sides.val, run_folder=folder, **options)
+    if calibrate is not None and sides.val is not None:
+        calibrate(sides.val)
+    seconds = time.perf_counter() - start
+    report = None
+    if sides.test is not None:
+        report = judge(recogniser.evaluate, sides.test)
+        write_report(report, folder)
+    recogniser.save(folder / "bundle")  # once more: with the calibration, and the evaluation in its card
+    return Trained(folder, sides.counts(), len(history), seconds, report)
+
+
+def show_trained(trained: Trained, args: argparse.Namespace, problems: list[str], *, ask: str) -> int:
+    """Print what a training came to and the command that asks it, `ask` with the bundle in its place. Returns the exit code."""
+    if args.json:
+        show_json({**trained.to_dict(), "problems": problems})
+    else:
+        trained.tell()
+        show_lines(f"Ask it: {ask.format(quote(str(trained.bundle)))}")
+    return FOUND_PROBLEMS if problems else FINE

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import numpy as np
 
-from car_recog.cli.answers import Row, add_answer_flags, choose_form, opened, write_csv, write_json, write_jsonl
-from car_recog.cli.options import add_common_flags
-from car_recog.cli.output import BAD_USE, FINE, FOUND_PROBLEMS, note, printable, show_error, show_json, show_line, show_table
+from car_recog.cli.answers import Row, add_answer_flags, choose_form, finish_answers, write_answers
+from car_recog.cli.options import finish_command
+from car_recog.cli.output import BAD_USE, FINE, note, printable, show_error, show_json, show_lines, show_table
 from car_recog.cli.startup import load_keras
 from car_recog.data.pair_lists import read_unlabelled_pairs
 from car_recog.data.samples import ImageDataset
@@ -35,15 +35,13 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    purpose = "tell whether two photos show the same car"
-    parser = commands.add_parser("verify", help=purpose, description=_DESCRIPTION, allow_abbrev=False)
+    parser = commands.add_parser("verify", help="tell whether two photos show the same car", description=_DESCRIPTION)
     parser.add_argument("bundle", metavar="BUNDLE", type=Path, help="the folder of a saved verifier")
     parser.add_argument("photos", metavar="PHOTO", nargs="*", help="two photos")
     parser.add_argument("--pairs", type=Path, metavar="FILE", help="instead of PHOTO PHOTO: a list of pairs")
     parser.add_argument("--image-root", type=Path, metavar="DIR", help="the folder that the paths in FILE start from (that of FILE)")
     add_answer_flags(parser)
-    add_common_flags(parser)
-    parser.set_defaults(run=run)
+    finish_command(parser, run=run)
 
 
 def run(args: argparse.Namespace) -> int:
@@ -65,7 +63,7 @@ def run_one(args: argparse.Namespace) -> int:
     if args.json:
         show_json({"first": first, "second": second, **attrs.asdict(answer)})
     else:
-        show_line(worded(answer))
+        show_lines(worded(answer))
     if answer.is_same is None:
         show_error("the verifier has no threshold, so it gives no verdict. Train it with validation data, or calibrate it.")
         return BAD_USE
@@ -94,18 +92,12 @@ def run_list(args: argparse.Namespace) -> int:
     rows, broken = answers(verifier, [root / name for name in names], *ends)
     for message in broken:
         note(f"warning: {printable(message)}")
-    with opened(args.out) as stream:
-        if form == "table":
-            columns = ("first photo", "second photo", "answer", "score", "probability")
-            show_table(columns, [(row["first"], row["second"], _verdict(row), row["score"], row["probability"]) for row in rows])
-        elif form == "csv":
-            write_csv(rows, stream, COLUMNS)
-        else:
-            (write_json if form == "json" else write_jsonl)(rows, stream)
-    if args.out is not None:
-        left_out = f"; {len(broken):,} of them could not be decoded" if broken else ""
-        show_line(f"{args.out}: {len(ends[0]):,} pairs of {len(names):,} photos{left_out}.")
-    return FOUND_PROBLEMS if broken else FINE
+    if form == "table":
+        columns = ("first photo", "second photo", "answer", "score", "probability")
+        show_table(columns, [(row["first"], row["second"], _verdict(row), row["score"], row["probability"]) for row in rows])
+    else:
+        write_answers(rows, form, args.out, columns=COLUMNS)
+    return finish_answers(args.out, f"{len(ends[0]):,} pairs of {len(names):,} photos", len(broken))
 
 
 def answers(

@@ -33,7 +33,7 @@ def classified(answer: Classification, *, is_explained: bool, contact_url: str |
         f"{_sure(level.is_sure)}</li>"
         for level in answer.hierarchy
     ]
-    body = _list(levels, "levels")
+    body = f'<ul class="levels">{"".join(levels)}</ul>' if levels else ""
     body += f'<table class="bars"><caption>How probable each is</caption><tbody>{"".join(rows)}</tbody></table>'
     body += _asking("classify", is_explained=is_explained, link=_contact(answer, contact_url))
     if is_explained:
@@ -63,8 +63,9 @@ def found(answer: SearchAnswer) -> str:
     rows = []
     for match in answer.matches:
         picture = f'<img src="{escape(match.thumbnail)}" alt="Enrolled photo of {escape(match.name)}">' if match.thumbnail else ""
+        under = " under" if answer.threshold is not None and match.score < answer.threshold else ""
         rows.append(
-            f'<li class="match{_under(match.score, answer.threshold)}">{picture or "<span class=blank></span>"}<b>{escape(match.name)}</b>'
+            f'<li class="match{under}">{picture or "<span class=blank></span>"}<b>{escape(match.name)}</b>'
             f'{bar(match.score, mark=answer.threshold)}<span class="number">{match.score:.3f}</span></li>'
         )
     line = "" if answer.threshold is None else f" The line is the threshold, {answer.threshold:.3f}."
@@ -149,14 +150,6 @@ def _heatmaps(pictures: Sequence[str | None], what: str) -> str:
     caption = f"Where it looked: yellow is {escape(what)} most, grey what did not count."
     empty = f"No place stands out: nothing shows {escape(what)}."
     return f'<figure class="heatmaps">{images}<figcaption>{caption if images else empty}</figcaption></figure>'
-
-
-def _under(score: float, threshold: float | None) -> str:
-    return " under" if threshold is not None and score < threshold else ""
-
-
-def _list(items: Sequence[str], kind: str) -> str:
-    return f'<ul class="{kind}">{"".join(items)}</ul>' if items else ""
 
 
 def _percent_of(share: float) -> str:

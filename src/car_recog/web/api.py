@@ -8,7 +8,7 @@ from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 
 from car_recog._version import __version__
-from car_recog.prediction import Prediction, abstain_scores
+from car_recog.prediction import abstain_scores
 from car_recog.web.desk import Desk, data_uri, wait_for
 from car_recog.web.problems import declared
 from car_recog.web.schemas import (
@@ -102,7 +102,7 @@ async def answer_classify(desk: Desk, photo: bytes, form: ClassifyForm) -> Class
         rejected=answer.rejected,
         verdict=classify_verdict(answer, recogniser=name, rejected_by=calibration.score if calibration else None),
         top=[Candidate(class_name=class_name, probability=probability) for class_name, probability in answer.top],
-        hierarchy=_levels(answer),
+        hierarchy=[HierarchyLevel(**attrs.asdict(level)) for level in answer.hierarchy],
         heatmap=await desk.draw(explanation) if explanation else None,
     )
 
@@ -136,7 +136,3 @@ async def answer_search(desk: Desk, photo: bytes, form: SearchForm) -> SearchAns
             for match in result.matches
         ],
     )
-
-
-def _levels(answer: Prediction) -> list[HierarchyLevel]:
-    return [HierarchyLevel(**attrs.asdict(level)) for level in answer.hierarchy]

@@ -9,22 +9,10 @@ from itertools import islice
 from math import ceil
 from typing import Generic, TypeVar, cast
 
-from car_recog.errors import CarRecogError
+from starlette.exceptions import HTTPException
 
 T = TypeVar("T")
 R = TypeVar("R")
-
-
-class BusyError(CarRecogError, RuntimeError):
-    """As many photos wait as may.
-
-    Args:
-        retry_after: Seconds after which there should be room.
-    """
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"More photos wait than can be answered soon. Send it again in {retry_after} s.")
-        self.retry_after = retry_after
 
 
 class Line:
@@ -44,10 +32,12 @@ class Line:
         """Hold places while the block runs.
 
         Raises:
-            BusyError: There are not as many.
+            HTTPException: 503 where there are not as many, with the seconds after which there should be room.
         """
         if self._n_photos + n_photos > self.max_photos:
-            raise BusyError(max(1, ceil(self._seconds)))
+            seconds = max(1, ceil(self._seconds))
+            detail = f"More photos wait than can be answered soon. Send it again in {seconds} s."
+            raise HTTPException(503, detail, {"Retry-After": str(seconds)})
         self._n_photos += n_photos
         start = time.monotonic()
         try:

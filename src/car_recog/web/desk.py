@@ -113,8 +113,7 @@ class Desk:
         """Say what a photo shows; with the places that speak for it where that is asked for.
 
         Raises:
-            BusyError: Too many photos wait.
-            HTTPException: The photo cannot be read.
+            HTTPException: Too many photos wait, or this one cannot be read.
         """
         classifier = self.recognisers.classifiers[name]
         with self._line.place(1):

@@ -1,6 +1,6 @@
 """The page: what is served, what it knows, and the form to ask it."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import date
 from html import escape
 
@@ -8,9 +8,9 @@ import attrs
 
 from car_recog.data.images import FORMATS
 from car_recog.web.schemas import Accuracy, RecogniserInfo
+from car_recog.web.uploads import READABLE
 from car_recog.web.wording import shown
 
-_FORMATS = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
 _ACCEPTED = ",".join(f"image/{name.lower()}" for name in FORMATS)  # named one by one, so that iPhones send JPEG for their HEIC
 _TITLES = {"parts": "Parts of cars", "models": "Makes and models"}
 
@@ -118,7 +118,7 @@ def _section(task: Task, *, max_bytes: int, is_open: bool, answer: str) -> str:
 <div class="drops">
 {drops}
 </div>
-<p class="hint" id="{name}-hint">{_FORMATS}, up to {megabytes} MB.</p>
+<p class="hint" id="{name}-hint">{READABLE}, up to {megabytes} MB.</p>
 {_explaining(task)}
 <p class="actions">
 <button type="submit" class="primary">{task.title}</button>
@@ -155,11 +155,12 @@ def _choice(task: Task) -> str:
 
 def _drop(task: Task, field: str, words: str, *, max_bytes: int) -> str:
     name = f"{task.name}-{field}"
+    too_large = f"This photo is larger than {max_bytes // 2**20} MB. Send a smaller copy of it, such as a JPEG."
     return f"""<div class="drop">
 <label for="{name}"><b class="by-mouse">Drop {words} here</b><span class="by-mouse">or paste it, or choose a file</span>
 <b class="by-touch">Choose {words}</b></label>
 <input type="file" id="{name}" name="{field}" accept="{_ACCEPTED}" required aria-describedby="{task.name}-hint"
- data-max-bytes="{max_bytes}" data-too-large="{too_large(max_bytes)}">
+ data-max-bytes="{max_bytes}" data-too-large="{too_large}">
 <img alt="" hidden>
 <label class="camera">Take a photo<input type="file" accept="image/*" capture="environment" tabindex="-1"></label>
 </div>"""
@@ -177,15 +178,12 @@ def _facts(one: RecogniserInfo) -> str:
 
 def _known(one: RecogniserInfo) -> str:
     if one.task == "classify":
-        return _names(f"{len(one.class_names):,} {'parts' if one.name == 'parts' else 'classes'}", map(shown, one.class_names))
+        names = "".join(f"<li>{escape(shown(name))}</li>" for name in one.class_names)
+        counted = f"{len(one.class_names):,} {'parts' if one.name == 'parts' else 'classes'}"
+        return f"<details><summary>{counted}</summary><ul>{names}</ul></details>"
     if one.name == "gallery":
         return f"{one.n_names:,} cars by {one.n_photos:,} photos"
     return "Any two photos of cars"
-
-
-def _names(summary: str, names: Iterable[str]) -> str:
-    items = "".join(f"<li>{escape(name)}</li>" for name in names)
-    return f"<details><summary>{summary}</summary><ul>{items}</ul></details>" if items else summary
 
 
 def _trained(one: RecogniserInfo) -> str:
@@ -205,11 +203,6 @@ def _measured(one: RecogniserInfo) -> str:
     else:
         counted, interval = f"equal error rate on {figure.n_pairs:,} pairs", f"{interval}; as many false yes as false no"
     return f'{100 * figure.value:.1f} % {counted} <span class="soft">{interval}</span>'
-
-
-def too_large(max_bytes: int) -> str:
-    """Say what to do about a photo that is too large."""
-    return f"This photo is larger than {max_bytes // 2**20} MB. Send a smaller copy of it, such as a JPEG."
 
 
 def _if(is_set: bool, name: str, value: str = "") -> str:

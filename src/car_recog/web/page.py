@@ -15,11 +15,9 @@ from starlette.exceptions import HTTPException
 from car_recog._version import __version__
 from car_recog.web import answers
 from car_recog.web.api import answer_classify, answer_search, answer_verify
-from car_recog.web.batching import BusyError
 from car_recog.web.desk import Desk, wait_for
 from car_recog.web.examples import EXAMPLES, example
 from car_recog.web.layout import page, tasks_of
-from car_recog.web.problems import busy
 from car_recog.web.schemas import ClassifyForm, SearchForm, VerifyForm
 from car_recog.web.uploads import read_form
 
@@ -80,9 +78,8 @@ async def ask(request: Request) -> HTMLResponse:
     task = _task(request) or ""
     try:
         answer, status, headers = await _answer(request, task), 200, None
-    except (HTTPException, BusyError) as error:
-        refusal = busy(error) if isinstance(error, BusyError) else error
-        answer, status, headers = answers.refused(refusal.detail), refusal.status_code, refusal.headers
+    except HTTPException as error:
+        answer, status, headers = answers.refused(error.detail), error.status_code, error.headers
     if "x-fragment" in request.headers:
         return HTMLResponse(answer, status, headers)
     return _page(request, task, answer=answer, status=status, headers=headers)

@@ -8,7 +8,6 @@ from fastapi.responses import JSONResponse, Response
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
-from car_recog.web.batching import BusyError
 from car_recog.web.schemas import Problem
 
 _CLIENT_HAS_GONE = 499  # nobody reads it
@@ -26,11 +25,6 @@ def problem(status: int, detail: str, headers: dict[str, str] | None = None) -> 
     return JSONResponse(content, status, headers, media_type="application/problem+json")
 
 
-def busy(error: BusyError) -> HTTPException:
-    """Say that the server has too much to do."""
-    return HTTPException(503, str(error), {"Retry-After": str(error.retry_after)})
-
-
 def answer_problems(app: FastAPI) -> None:
     """Let every error be answered as a problem."""
 
@@ -40,16 +34,10 @@ def answer_problems(app: FastAPI) -> None:
         detail = ADVICE.get(error.status_code, error.detail) if is_plain else error.detail
         return problem(error.status_code, detail, dict(error.headers or {}))
 
-    async def turn_away(_: Request, error: Exception) -> Response:
-        assert isinstance(error, BusyError)  # noqa: S101
-        refusal = busy(error)
-        return problem(503, refusal.detail, dict(refusal.headers or {}))
-
     async def leave(_: Request, __: Exception) -> Response:
         return Response(status_code=_CLIENT_HAS_GONE)
 
     app.add_exception_handler(HTTPException, refuse)
-    app.add_exception_handler(BusyError, turn_away)
     app.add_exception_handler(ClientDisconnect, leave)
 
 

@@ -32,51 +32,26 @@ class Recognisers:
 
     def describe(self) -> list[RecogniserInfo]:
         """Tell what each recogniser knows, from its bundle."""
-        found = [self._describe_classifier(name, classifier) for name, classifier in self.classifiers.items()]
-        if self.verifier is not None:
-            found.append(self._describe_verifier(self.verifier))
-        if self.gallery is not None:
-            found.append(self._describe_gallery(self.gallery))
+        found = []
+        for name, one in self.classifiers.items():
+            measured = self.configs.get(name, {}).get("evaluation")
+            accuracy = Accuracy(**_figure(measured, "accuracy"), n_photos=measured["n_photos"]) if measured else None
+            facts = self._facts(name, one, is_calibrated=one.calibration is not None)
+            found.append(RecogniserInfo(**facts, task="classify", class_names=list(one.class_names), accuracy=accuracy))
+        if (verifier := self.verifier) is not None:
+            measured = self.configs.get("verifier", {}).get("evaluation")
+            eer = EqualErrorRate(**_figure(measured, "eer"), n_pairs=measured["n_pairs"]) if measured else None
+            facts = self._facts("verifier", verifier, is_calibrated=verifier.calibration is not None)
+            found.append(RecogniserInfo(**facts, task="verify", class_names=[], eer=eer))
+        if (gallery := self.gallery) is not None:
+            facts = self._facts("gallery", gallery, is_calibrated=gallery.verifier.calibration is not None)
+            found.append(RecogniserInfo(**facts, task="search", class_names=[], n_names=len(gallery.names), n_photos=len(gallery)))
         return found
 
-    def _describe_classifier(self, name: ClassifierName, classifier: CarClassifier) -> RecogniserInfo:
-        config = self.configs.get(name, {})
-        measured = config.get("evaluation")
-        return RecogniserInfo(
-            name=name,
-            kind=type(classifier).__name__,
-            task="classify",
-            class_names=list(classifier.class_names),
-            accuracy=Accuracy(**_figure(measured, "accuracy"), n_photos=measured["n_photos"]) if measured else None,
-            is_calibrated=classifier.calibration is not None,
-            **_training(config),
-        )
-
-    def _describe_verifier(self, verifier: SiameseVerifier) -> RecogniserInfo:
-        config = self.configs.get("verifier", {})
-        measured = config.get("evaluation")
-        return RecogniserInfo(
-            name="verifier",
-            kind=type(verifier).__name__,
-            task="verify",
-            class_names=[],
-            eer=EqualErrorRate(**_figure(measured, "eer"), n_pairs=measured["n_pairs"]) if measured else None,
-            is_calibrated=verifier.calibration is not None,
-            **_training(config),
-        )
-
-    def _describe_gallery(self, gallery: Gallery) -> RecogniserInfo:
-        return RecogniserInfo(
-            name="gallery",
-            kind=type(gallery).__name__,
-            task="search",
-            class_names=[],
-            trained=None,
-            n_train=None,
-            is_calibrated=gallery.verifier.calibration is not None,
-            n_names=len(gallery.names),
-            n_photos=len(gallery),
-        )
+    def _facts(self, name: str, recogniser: object, *, is_calibrated: bool) -> dict[str, Any]:
+        training = self.configs.get(name, {}).get("training", {})
+        dated = {"trained": training.get("date"), "n_train": training.get("n_train")}
+        return {"name": name, "kind": type(recogniser).__name__, "is_calibrated": is_calibrated, **dated}
 
 
 def load_recognisers(
@@ -88,24 +63,16 @@ def load_recognisers(
         BundleError: A folder holds something else, or is damaged.
     """
     named: dict[ClassifierName, Path | None] = {"parts": parts, "models": models}
-    folders = {name: folder for name, folder in named.items() if folder is not None}
+    bundles = {"parts": parts, "models": models, "verifier": verifier}
     loaded = None if verifier is None else load_verifier(verifier)
-    bundles: dict[str, Path] = dict(folders.items())
-    if verifier is not None:
-        bundles["verifier"] = verifier
     return Recognisers(
-        classifiers={name: load_classifier(folder) for name, folder in folders.items()},
+        classifiers={name: load_classifier(folder) for name, folder in named.items() if folder is not None},
         verifier=loaded,
         gallery=None if gallery is None or loaded is None else Gallery.load(gallery, loaded),
-        configs={name: read_config(folder, kind=None) for name, folder in bundles.items()},
+        configs={name: read_config(folder, kind=None) for name, folder in bundles.items() if folder is not None},
     )
 
 
 def _figure(measured: Mapping[str, Any], name: str) -> dict[str, float]:
     low, high = measured["intervals"][name]
     return {"value": measured[name], "low": low, "high": high}
-
-
-def _training(config: Mapping[str, Any]) -> dict[str, Any]:
-    facts = config.get("training", {})
-    return {"trained": facts.get("date"), "n_train": facts.get("n_train")}

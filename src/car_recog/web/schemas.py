@@ -92,21 +92,23 @@ class SearchAnswer(BaseModel):
     matches: list[GalleryMatch]
 
 
-class Accuracy(BaseModel):
-    """The share of right answers in the last evaluation, with its 95 % interval."""
+class Figure(BaseModel):
+    """A figure of the last evaluation, with its 95 % interval."""
 
     value: float
     low: float
     high: float
+
+
+class Accuracy(Figure):
+    """The share of right answers in the last evaluation, with its 95 % interval."""
+
     n_photos: int
 
 
-class EqualErrorRate(BaseModel):
+class EqualErrorRate(Figure):
     """The equal error rate in the last evaluation, with its 95 % interval."""
 
-    value: float
-    low: float
-    high: float
     n_pairs: int
 
 

@@ -19,7 +19,9 @@ logging.getLogger("python_multipart").setLevel(logging.CRITICAL)  # it warns of 
 _FORM = TypeVar("_FORM", bound=BaseModel)
 _ENVELOPE = 64 * 2**10  # bytes of a form besides its photos
 _MAX_FIELDS = 16
-_READABLE = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+READABLE = f"{', '.join(FORMATS[:-1])} or {FORMATS[-1]}"
+BROKEN = "This photo is broken, or cut off before its end. Send it again, or save it anew as JPEG or PNG."
+_SHRINK = "Shrink it first, or take a smaller one."
 _HEIC = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 _ON_AN_IPHONE = "On an iPhone choose Settings, Camera, Formats, Most Compatible, or share the photo as JPEG."
 
@@ -99,9 +101,6 @@ async def _read_photo(sent: "list[UploadFile | str]", name: str, limits: Limits)
     return await sent[0].read()
 
 
-_SHRINK = "Shrink it first, or take a smaller one."
-
-
 def check_photo(raw: bytes, limits: Limits) -> int:
     """Check type and size of a photo by its first bytes and its header; nothing is decoded. Gives its number of pixels.
 
@@ -133,7 +132,4 @@ def told_type(raw: bytes) -> str:
         return "This is a video. Send a single picture of it as JPEG or PNG."
     if raw.startswith((b"\xff\xd8\xff", b"\x89PNG", b"GIF8", b"BM", b"II*\0", b"MM\0*")) or is_riff or brand:
         return BROKEN
-    return f"This is no photo that can be read here. Send {_READABLE}."
-
-
-BROKEN = "This photo is broken, or cut off before its end. Send it again, or save it anew as JPEG or PNG."
+    return f"This is no photo that can be read here. Send {READABLE}."
