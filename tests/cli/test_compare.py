@@ -36,3 +36,20 @@ def test_the_ladder_is_trained_and_judged(run, photos, tmp_path):
 
     assert [one["name"] for one in done.json()["contenders"]][::4] == ["plain CNN", "MobileNet"]
     assert len(list((tmp_path / "out").glob("*/bundle"))) == 5
+
+
+@pytest.mark.filterwarnings("ignore:Training has collapsed")
+def test_the_photos_are_those_that_the_bundles_are_for(run, photos, tmp_path, monkeypatch):
+    from car_recog import CarClassifier, FolderDataset, get_recipe
+    from car_recog.cli import compare
+
+    clf = CarClassifier("tiny_cnn", weights=None, image_size=(32, 32))
+    clf.fit(FolderDataset(photos), recipe=get_recipe("finetune", epochs=2), verbose=False)
+    clf.save(tmp_path / "models")
+    read, tasks = compare.read_side, []
+    monkeypatch.setattr(compare, "read_side", lambda args, side: tasks.append(args.task) or read(args, side))
+
+    run("compare", photos, "--bundles", tmp_path / "models", tmp_path / "models", "--run-folder", tmp_path / "out")
+    run("compare", photos, "--bundles", tmp_path / "models", tmp_path / "models", "--task", "makes", "--run-folder", tmp_path / "other")
+
+    assert tasks == ["models", "makes"]

@@ -4,6 +4,7 @@ import argparse
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
+from car_recog.cli.evaluate import choose_task
 from car_recog.cli.options import add_data_flags, finish_command, option
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_lines, show_table, watched_warnings
 from car_recog.cli.sides import SIDES, Sides, has_official_split, read_side, read_sides
@@ -75,6 +76,10 @@ def _photos(args: argparse.Namespace) -> "tuple[ImageDataset, Sides | None]":
     if not args.ladder:
         if len(args.bundles) < 2:
             raise OptionError("Name what is compared: --bundles with two folders or more, or --ladder.")
+        load_keras()
+        from car_recog.loading import load_classifier
+
+        choose_task(args, load_classifier(args.bundles[0]))
         return read_side(args, args.side or ("test" if has_official_split(args) else "all")), None
     sides = read_sides(args)
     if args.side or sides.val is None or sides.test is None:
