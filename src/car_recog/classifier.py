@@ -128,7 +128,7 @@ class CarClassifier(Answering):
             loss=self.loss,
             recipe=get_recipe(recipe),
             seed=seed,
-            run_folder=None if run_folder is None else Path(run_folder),
+            run_folder=run_folder,
             callbacks=callbacks,
             on_error=on_error,
             verbose=verbose,
@@ -156,9 +156,9 @@ class CarClassifier(Answering):
         known = test.with_class_names(fitted.known.names)
         photos = load_fitted(self.config, known, on_error="skip", verbose=verbose)
         names = sources(known)
-        answers = self._answers(photos.chunks(FEATURE_BATCH))
+        logits, similarities = self._answers(photos.chunks(FEATURE_BATCH))
         report = classification_report(
-            softmax(answers.logits),
+            softmax(logits),
             photos.labels,
             class_names=self.class_names,
             groups=[known[int(i)].group for i in photos.kept],
@@ -166,7 +166,7 @@ class CarClassifier(Answering):
             read=photos.read,
             skipped={str(path): message for path, message in photos.skipped.items()},
             background=self._background(photos),
-            is_accepted=accepted(answers.logits, answers.similarities, self.calibration),
+            is_accepted=accepted(logits, similarities, self.calibration),
         )
         self._evaluation = EvaluationFacts(
             n_photos=report.n_photos, accuracy=report.accuracy, macro_f1=report.macro_f1, intervals=report.intervals, ece=report.ece

@@ -5,6 +5,7 @@ import json
 import platform
 import random
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ import numpy as np
 from car_recog._version import __version__
 from car_recog.card import TrainingFacts
 from car_recog.data.augment import Augmentation, Changes
-from car_recog.data.pipeline import LoadedPhotos, load_photos
+from car_recog.data.images import Photo
+from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.embeddings import FeatureCache, namespace, weights_digest
 from car_recog.errors import OptionError
@@ -43,11 +45,11 @@ class Fit:
     weights: str | None
     loss: str | keras.losses.Loss
     recipe: Recipe
-    seed: int
-    run_folder: Path | None
-    callbacks: Sequence[keras.callbacks.Callback]
-    on_error: str
-    verbose: bool
+    seed: int = 0
+    run_folder: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    on_error: str = "skip"
+    verbose: bool = True
 
     def check(self, *, has_validation: bool) -> None:
         """Raise for whatever of recipe and folder would only show after the first epoch."""
@@ -60,6 +62,11 @@ class Fit:
         if self.run_folder is not None and not is_vacant(self.run_folder):
             raise OptionError(f"run_folder '{self.run_folder}' is not empty. Name a new folder.")
 
+    def check_freezing(self, stages: Sequence[list[keras.layers.Layer]]) -> None:
+        """Raise where a phase names a layer that the backbone lacks, before any photo is decoded."""
+        for phase in self.recipe.phases:
+            freeze(stages, phase)
+
     def load(self, data: ImageDataset) -> LoadedPhotos:
         """Decode the photos of a dataset."""
         return load_fitted(self.config, data, on_error=self.on_error, verbose=self.verbose)
@@ -69,6 +76,15 @@ def load_fitted(config: BackboneConfig, data: ImageDataset, *, on_error: str, ve
     """Decode the photos of a dataset as a network takes them, with progress where it is wanted."""
     with progress_bar("decoding", len(data), is_shown=verbose) as advance:
         return load_photos(data, image_size=config.image_size, resize=config.resize, on_error=on_error, on_photo=advance)
+
+
+def fitted_chunks(
+    config: BackboneConfig, photos: "Photo | Sequence[Photo] | ImageDataset", *, on_error: str = "raise", verbose: bool = False
+) -> Iterator[np.ndarray]:
+    """Give photos of whatever kind as a network takes them, in chunks; those of a dataset come by way of the cache."""
+    if isinstance(photos, ImageDataset):
+        return load_fitted(config, photos, on_error=on_error, verbose=verbose).chunks(FEATURE_BATCH)
+    return photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=config.image_size, resize=config.resize)
 
 
 @attrs.frozen(kw_only=True)
@@ -196,12 +212,12 @@ def training_facts(
     photos: LoadedPhotos,
     validation: LoadedPhotos | None,
     history: History,
-    seconds: float,
     *,
+    start: float,
     class_counts: Mapping[str, int],
-    counts: Mapping[str, int] | None = None,
+    counts: Mapping[str, int],
 ) -> TrainingFacts:
-    """Gather the facts of a training for configuration and model card."""
+    """Gather the facts of a training for configuration and model card; it began when `time.perf_counter()` gave `start`."""
     backend = keras.backend.backend()
     return TrainingFacts(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -219,8 +235,8 @@ def training_facts(
         n_validation=len(validation) if validation else 0,
         n_skipped=len(photos.skipped) + (len(validation.skipped) if validation else 0),
         n_epochs=len(history),
-        seconds=round(seconds, 1),
-        counts=counts or {},
+        seconds=round(time.perf_counter() - start, 1),
+        counts=counts,
     )
 
 

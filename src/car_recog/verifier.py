@@ -189,7 +189,7 @@ class SiameseVerifier:
             loss=self.loss,
             recipe=get_recipe(recipe, kind="identities" if config.is_metric else "pairs"),
             seed=seed,
-            run_folder=None if run_folder is None else Path(run_folder),
+            run_folder=run_folder,
             callbacks=callbacks,
             on_error=on_error,
             verbose=verbose,

@@ -18,7 +18,6 @@ from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.prediction import answer
 from car_recog.runs import FEATURE_BATCH, Fit, Trainee, draw, label_photos, photo_features, run_phases, seeded, training_facts
-from car_recog.training.freezing import freeze
 from car_recog.training.history import History
 from car_recog.training.linear import fit_logistic
 from car_recog.training.loop import Task, class_weights
@@ -73,8 +72,7 @@ def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: Image
     keep_freed_memory()
     with seeded(fit.seed):
         network = build_network(config, n_classes=len(train.class_names), weights=fit.weights)
-        for phase in fit.recipe.phases:
-            freeze(network.stages, phase)  # an unknown layer shows before any photo is decoded
+        fit.check_freezing(network.stages)
         photos, validation = fit.load(train), None if val is None else fit.load(val)
         labelled = label_photos(photos, train.class_names, seed=fit.seed)
         if fit.run_folder is not None:
@@ -84,8 +82,7 @@ def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: Image
     known = _known(network, train, photos, seed=fit.seed)
     n_cropped = sum(sample.crop is not None for sample in train.samples)
     counts = {"n_cropped": n_cropped} if n_cropped else {}
-    seconds = time.perf_counter() - start
-    facts = training_facts(fit, photos, validation, history, seconds, class_counts=train.class_counts(), counts=counts)
+    facts = training_facts(fit, photos, validation, history, start=start, class_counts=train.class_counts(), counts=counts)
     return Fitted(network, known, known, facts, history, labelled), history
 
 

@@ -21,7 +21,6 @@ from car_recog.losses.arcface import ArcFaceLoss
 from car_recog.losses.named import OBJECTIVES, loss_name, metric_loss, pair_loss
 from car_recog.prediction import answer
 from car_recog.runs import FEATURE_BATCH, Fit, Trainee, photo_features, run_phases, seeded, training_facts
-from car_recog.training.freezing import freeze
 from car_recog.training.history import History
 from car_recog.training.loop import Task
 from car_recog.training.memory import keep_freed_memory
@@ -79,7 +78,8 @@ def fit_pairs(fit: Fit, config: EmbedderConfig, train: PairDataset, val: PairDat
     start = time.perf_counter()
     keep_freed_memory()
     with seeded(fit.seed):
-        embedder = _build(fit, config)
+        embedder = build_embedder(config, weights=fit.weights)
+        fit.check_freezing(embedder.stages)
         pairs, judged = load_pairs(train, fit.load), None if val is None else load_pairs(val, fit.load)
         history = _run_pairs(fit, embedder, loss, pairs, judged)
     facts = _facts(fit, pairs.photos, judged, history, start, n_pairs=len(pairs), n_genuine=int(pairs.is_genuine.sum()))
@@ -103,7 +103,8 @@ def fit_identities(
     start = time.perf_counter()
     keep_freed_memory()
     with seeded(fit.seed):
-        embedder = _build(fit, config)
+        embedder = build_embedder(config, weights=fit.weights)
+        fit.check_freezing(embedder.stages)
         photos, judged = fit.load(train), None if val is None else load_pairs(val, fit.load)
         history = _run_identities(fit, embedder, loss, photos, judged)
 
@@ -114,13 +115,6 @@ def fit_identities(
     cohort = gather_cohort(photos.labels, embed, seed=fit.seed) if config.local_scaling else None
     facts = _facts(fit, photos, judged, history, start, n_identities=len(np.unique(photos.labels)))
     return FittedVerifier(config, embedder, loss_name(objective), facts, history, cohort)
-
-
-def _build(fit: Fit, config: EmbedderConfig) -> Embedder:
-    embedder = build_embedder(config, weights=fit.weights)
-    for phase in fit.recipe.phases:
-        freeze(embedder.stages, phase)  # an unknown layer shows before any photo is decoded
-    return embedder
 
 
 def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: LoadedPairs, judged: LoadedPairs | None) -> History:
@@ -140,18 +134,16 @@ def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: Loa
     trainee = Trainee(
         whole=embedder.join(embedder.plain), head=embedder.join(embedder.head), features=embedder.features, stages=embedder.stages
     )
-    validation = judged.photos if judged else None
-    n_watched = len(judged or pairs)
     return run_phases(
         fit,
         trainee,
         task,
         pairs.photos,
-        validation,
+        judged.photos if judged else None,
         batches=batches,
         judged=checked,
         n_items=len(pairs),
-        n_watched=n_watched,
+        n_watched=len(judged or pairs),
         adapt=PairAugmentation,
     )
 
@@ -221,5 +213,4 @@ class JudgePairs(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _facts(fit: Fit, photos: LoadedPhotos, judged: LoadedPairs | None, history: History, start: float, **counts: int) -> TrainingFacts:
-    seconds = time.perf_counter() - start
-    return training_facts(fit, photos, judged.photos if judged else None, history, seconds, class_counts={}, counts=counts)
+    return training_facts(fit, photos, judged.photos if judged else None, history, start=start, class_counts={}, counts=counts)

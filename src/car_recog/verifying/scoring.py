@@ -10,14 +10,14 @@ import numpy as np
 from car_recog.data.images import Photo
 from car_recog.data.pair_loading import LoadedPairs, load_pairs
 from car_recog.data.pairs import PairDataset
-from car_recog.data.pipeline import LoadedPhotos, as_photos, photo_chunks
+from car_recog.data.pipeline import LoadedPhotos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError
 from car_recog.evaluation.pair_calibration import PairCalibration, calibrate_pairs
 from car_recog.evaluation.report import Background
 from car_recog.evaluation.verification import VerificationReport, verification_report
 from car_recog.prediction import answer, sources
-from car_recog.runs import FEATURE_BATCH, kept_answers, label_photos, load_fitted, photo_features
+from car_recog.runs import fitted_chunks, kept_answers, label_photos, load_fitted, photo_features
 from car_recog.training.callbacks import CollapseWarning
 from car_recog.verifying.card import describe_calibration, describe_verifier
 from car_recog.verifying.fitting import FittedVerifier
@@ -27,8 +27,7 @@ def embed(fitted: FittedVerifier, photos: "Photo | Sequence[Photo] | ImageDatase
     """Embed photos; see `SiameseVerifier.embed`."""
     if isinstance(photos, ImageDataset):
         return _embed_loaded(fitted, load_fitted(fitted.config, photos, on_error="raise", verbose=False))
-    size, resize = fitted.config.image_size, fitted.config.resize
-    return answer(fitted.embedder.model, photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=size, resize=resize))
+    return answer(fitted.embedder.model, fitted_chunks(fitted.config, photos))
 
 
 def score_pairs(fitted: FittedVerifier, pairs: PairDataset, *, verbose: bool) -> tuple[LoadedPairs, np.ndarray]:
