@@ -6,7 +6,7 @@ Nothing in it is code. Whoever loads it rebuilds the network from the registry a
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -40,32 +40,34 @@ def write_bundle(
         model.save_weights(part / WEIGHTS)
         for name, array in (arrays or {}).items():
             np.save(part / f"{name}.npy", array, allow_pickle=False)
-        sums = {name: file_sha256(part / name) for name in (CONFIG, WEIGHTS, *(f"{name}.npy" for name in arrays or {}))}
+        sums = {path.name: file_sha256(path) for path in sorted(part.iterdir())}
         (part / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", "utf-8")
         (part / CARD).write_text(card, "utf-8")
 
 
-def read_config(folder: Path, *, kind: str | None) -> dict[str, Any]:
-    """Read the configuration of a bundle after checking that the folder is whole.
+def read_config(folder: Path, *, kind: str | None, files: Sequence[str] = (WEIGHTS,), noun: str = "recogniser") -> dict[str, Any]:
+    """Read the configuration of a saved folder after checking that the folder is whole.
 
     Args:
-        folder: The bundle.
-        kind: The kind of recogniser it must hold, such as `CarClassifier`. None takes any.
+        folder: The folder.
+        kind: What it must hold, such as `CarClassifier`. None takes any.
+        files: What stands beside the configuration; checked by the checksums too.
+        noun: What such a folder holds, for messages.
 
     Raises:
-        BundleError: No bundle, damaged files, an unknown format version, or another kind.
+        BundleError: Not such a folder, damaged files, an unknown format version, or another kind.
     """
-    for name in (CONFIG, WEIGHTS, CHECKSUMS):
+    for name in (CONFIG, *files, CHECKSUMS):
         if not (folder / name).is_file():
-            raise BundleError(f"'{folder}' is no saved recogniser: it has no {name}.")
+            raise BundleError(f"'{folder}' is no saved {noun}: it has no {name}.")
     sums = read_json(folder / CHECKSUMS)
     config = read_json(folder / CONFIG)
     version = config.get("format")
     if version != FORMAT:
         raise BundleError(f"'{folder}' has the format version {version!r}; this version of car-recog reads {FORMAT}. Update car-recog.")
-    for name in (CONFIG, WEIGHTS):
+    for name in (CONFIG, *files):
         if sums.get(name) != file_sha256(folder / name):
-            raise BundleError(f"'{folder / name}' is damaged: its checksum is not the one in {CHECKSUMS}. Copy the bundle again.")
+            raise BundleError(f"'{folder / name}' is damaged: its checksum is not the one in {CHECKSUMS}. Copy the {noun} again.")
     if kind is not None and config.get("kind") != kind:
         raise BundleError(f"'{folder}' holds a {config.get('kind')!r}, not a {kind}. Load it with that class.")
     return config
@@ -79,14 +81,23 @@ def read_array(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """
     path = folder / f"{name}.npy"
     if not path.is_file() or read_json(folder / CHECKSUMS).get(path.name) != file_sha256(path):
-        raise BundleError(f"'{path}' is missing or damaged: its checksum is not the one in {CHECKSUMS}. Copy the bundle again.")
+        raise BundleError(f"'{path}' is missing or damaged: its checksum is not the one in {CHECKSUMS}. Copy the recogniser again.")
+    return np.array(map_array(path, shape))
+
+
+def map_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Map a file of float32 numbers of a shape that is known beforehand: what its header claims takes no memory.
+
+    Raises:
+        BundleError: It is damaged, or of another shape.
+    """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)  # maps the file: what its header claims takes no memory
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise BundleError(f"'{path}' is damaged: {error}") from error
     if array.shape != shape or array.dtype != np.float32:
         raise BundleError(f"'{path}' holds {array.dtype} of shape {array.shape}; the configuration needs float32 of {shape}.")
-    return np.array(array)
+    return array
 
 
 def read_json(path: Path) -> dict[str, Any]:

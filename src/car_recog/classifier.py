@@ -174,20 +174,16 @@ class CarClassifier(Answering):
         return report
 
     def _background(self, judged: LoadedPhotos) -> Background:
-        fitted, kind = self._fitted(), type(self).__name__
+        fitted = self._fitted()
         return Background(
-            title=f"{kind}: {len(self.class_names)} classes",
+            title=f"{type(self).__name__}: {len(self.class_names)} classes",
             date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-            facts=describe(kind, self.config.to_dict(), self.class_names, self._loss_name, fitted.facts),
+            facts=describe(self.config.to_dict(), self.class_names, loss_name(self.loss), fitted.facts),
             class_counts=fitted.facts.class_counts,
             history=fitted.history.history if fitted.history else None,
             photos=fitted.labelled or label_photos(judged, self.class_names, seed=0),
             photos_from="the training" if fitted.labelled else "those judged",
         )
-
-    @property
-    def _loss_name(self) -> str:
-        return loss_name(self.loss)
 
     def calibrate(
         self,
@@ -264,7 +260,7 @@ class CarClassifier(Answering):
             NotFittedError: Nothing was trained or loaded.
             BundleError: The folder exists and holds something else.
         """
-        saved = SavedClassifier(self.config, self._fitted(), self._loss_name, self._evaluation)
+        saved = SavedClassifier(self.config, self._fitted(), loss_name(self.loss), self._evaluation)
         save_classifier(Path(folder), type(self).__name__, saved)
 
     @classmethod

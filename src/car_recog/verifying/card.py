@@ -5,8 +5,10 @@ from typing import Any, Self
 
 import attrs
 
-from car_recog.card import TrainingFacts
+from car_recog.card import TrainingFacts, word_evaluation
 from car_recog.evaluation.verification import VerificationReport
+
+_FIGURES = {"eer": "equal error rate", "auc": "area under the ROC curve", "accuracy": "accuracy"}
 
 
 @attrs.frozen(kw_only=True)
@@ -89,7 +91,7 @@ def verifier_card(
     """
     sections = describe_verifier(network, goal, training) | {
         "Where it says yes": describe_calibration(calibration),
-        "How good it is": [_worded(evaluation) if evaluation else "It was not evaluated before it was saved."],
+        "How good it is": [word_evaluation(evaluation, "pairs", _FIGURES)],
         "What it is not for": [
             "Cars of the same model and colour are the hardest to tell apart: measure it on such pairs of your own before you rely on it.",
             "It compares what photos look like; it reads no number plate and knows no vehicle register.",
@@ -99,12 +101,3 @@ def verifier_card(
     for heading, sentences in sections.items():
         lines += ["", f"## {heading}", "", *(f"- {sentence}" for sentence in sentences)]
     return "\n".join(lines) + "\n"
-
-
-def _worded(evaluation: VerificationFacts) -> str:
-    figures = {"equal error rate": ("eer", evaluation.eer), "area under the ROC curve": ("auc", evaluation.auc)}
-    if evaluation.accuracy is not None:
-        figures["accuracy"] = ("accuracy", evaluation.accuracy)
-    bounds = {name: evaluation.intervals[key] for name, (key, _) in figures.items()}
-    words = [f"{name} {figures[name][1]:.3f} (95 % interval {low:.3f} to {high:.3f})" for name, (low, high) in bounds.items()]
-    return f"Last evaluation, on {evaluation.n_pairs:,} pairs: {', '.join(words)}."
