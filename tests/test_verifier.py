@@ -355,13 +355,3 @@ def test_a_training_that_learned_nothing_is_kept_without_a_threshold(cars, pairs
 def test_nothing_is_answered_before_training():
     with pytest.raises(NotFittedError, match="This SiameseVerifier is not fitted. Call fit first"):
         verifier().verify("a.jpg", "b.jpg")
-
-
-def test_a_classifier_is_not_loaded_as_a_verifier(metric, tmp_path):
-    metric.save(tmp_path / "bundle")
-    config = tmp_path / "bundle" / "config.json"
-
-    config.write_text(config.read_text().replace('"embedding_dim": 16', '"embedding_dim": 17'))
-
-    with pytest.raises(BundleError, match="is damaged: its checksum"):
-        SiameseVerifier.load(tmp_path / "bundle")

@@ -9,7 +9,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import keras
@@ -17,6 +17,8 @@ import numpy as np
 
 from car_recog.errors import BundleError
 from car_recog.storage import atomic_folder, file_sha256, is_vacant
+
+T = TypeVar("T")
 
 FORMAT = 1
 CONFIG, WEIGHTS, CHECKSUMS, CARD = "config.json", "model.weights.h5", "checksums.json", "README.md"
@@ -117,42 +119,36 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_size(folder: Path, build: Callable[[], keras.Model]) -> None:
-    """Check that the weights of a bundle are as many as its network needs, before that network takes any memory.
+def load_network(folder: Path, build: Callable[[], T], whole: Callable[[T], keras.Model]) -> T:
+    """Build the network of a bundle and load its weights.
 
-    The network is built once without memory for its variables. So no configuration can make a loader allocate more than the
-    bundle's own size.
+    The network is first built without memory for its variables, and for real only where the weights are as many as it needs. So no
+    configuration can make a loader allocate more than the bundle's own size.
 
     Args:
         folder: The bundle, checked by `read_config`.
-        build: Builds the network.
+        build: Builds the network and its pieces.
+        whole: Gives the model of all weights among them.
 
     Raises:
-        BundleError: The weights are not plain arrays, or too many or too few.
+        BundleError: The weights are not plain arrays, too many or too few, or do not fit.
     """
     path = folder / WEIGHTS
     n_stored = _count_stored(path)
     # Keras keeps its list of variables that wait for memory per thread; it ends with this one.
     with ThreadPoolExecutor(1) as pool:
-        n_needed = pool.submit(_count_needed, build).result()
+        n_needed = pool.submit(_count_needed, lambda: whole(build())).result()
     if n_needed != n_stored:
         raise BundleError(f"'{path}' holds {n_stored:,} numbers; the network of its configuration needs {n_needed:,}.")
-
-
-def load_weights(folder: Path, model: keras.Model) -> None:
-    """Load the weights of a bundle into the network that was built for it.
-
-    Raises:
-        BundleError: They do not fit.
-    """
-    path = folder / WEIGHTS
+    network = build()
     try:
         with warnings.catch_warnings():
             # Keras only warns of weights that are missing, and would leave random ones in their place.
             warnings.simplefilter("error", UserWarning)
-            model.load_weights(path)
+            whole(network).load_weights(path)
     except (ValueError, KeyError, OSError, UserWarning) as error:
         raise BundleError(f"'{path}' does not fit the network of its configuration: {error}") from error
+    return network
 
 
 def _count_needed(build: Callable[[], keras.Model]) -> int:

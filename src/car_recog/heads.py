@@ -12,8 +12,6 @@ HeadSpec: TypeAlias = "str | Sequence[int]"
 """`"lean"`, `"paper"`, `"brands"`, `"ladder"`, or the widths of hidden layers."""
 
 HEADS = ("lean", "paper", "brands", "ladder")
-LEAN_DROPOUT = 0.2
-PAPER_L2 = 1e-4
 MAX_WIDTH = 16_384
 MAX_LAYERS = 8
 POOLINGS = ("average", "gem")
@@ -86,10 +84,10 @@ def classification_head(head: HeadSpec, *, n_features: int, n_classes: int) -> k
     features = keras.Input((n_features,), name="features")
     x = features
     if head == "lean":
-        x = keras.layers.Dropout(LEAN_DROPOUT)(x)
+        x = keras.layers.Dropout(0.2)(x)
     elif head == "paper":
         x = keras.layers.Dropout(0.5)(x)
-        x = keras.layers.Dense(512, activation="relu", kernel_regularizer=keras.regularizers.L2(PAPER_L2))(x)
+        x = keras.layers.Dense(512, activation="relu", kernel_regularizer=keras.regularizers.L2(1e-4))(x)
         x = keras.layers.BatchNormalization()(x)
     elif head == "ladder":
         x = keras.layers.Dense(512, activation="relu")(x)

@@ -31,6 +31,7 @@ from car_recog.storage import is_vacant, write_text
 from car_recog.training.freezing import freeze
 from car_recog.training.history import History
 from car_recog.training.loop import EpochBatches, Task, run_phase
+from car_recog.training.memory import keep_freed_memory
 from car_recog.training.recipe import Phase, Recipe
 
 FEATURE_BATCH = 64
@@ -178,7 +179,7 @@ def kept_answers(config: BackboneConfig, model: keras.Model, photos: LoadedPhoto
 
 def photo_features(config: BackboneConfig, features: keras.Model, photos: LoadedPhotos) -> np.ndarray:
     """Give the pooled features of photos; they do not depend on what stands on the backbone."""
-    backbone = BackboneConfig(**{name: value for name, value in attrs.asdict(config).items() if name in _BACKBONE_FACTS})
+    backbone = BackboneConfig(**{name: getattr(config, name) for name in _BACKBONE_FACTS})
     return kept_answers(backbone, features, photos)
 
 
@@ -196,12 +197,18 @@ def label_photos(photos: LoadedPhotos, class_names: Sequence[str], *, seed: int)
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed Keras, whose first weights and dropout take the global seeds; Python's and NumPy's own states are put back."""
+def start_training(seed: int) -> Iterator[float]:
+    """Seed Keras, whose first weights and dropout take the global seeds; Python's and NumPy's own states are put back.
+
+    Yields:
+        When it began, by `time.perf_counter()`.
+    """
+    start = time.perf_counter()
+    keep_freed_memory()
     states = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:
-        yield
+        yield start
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
@@ -217,7 +224,7 @@ def training_facts(
     class_counts: Mapping[str, int],
     counts: Mapping[str, int],
 ) -> TrainingFacts:
-    """Gather the facts of a training for configuration and model card; it began when `time.perf_counter()` gave `start`."""
+    """Gather the facts of a training for configuration and model card; `start` is that of `start_training`."""
     backend = keras.backend.backend()
     return TrainingFacts(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),

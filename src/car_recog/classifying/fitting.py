@@ -1,7 +1,5 @@
 """From photos and a recipe to a trained classifier: everything is checked first, then the phases run."""
 
-import time
-
 import attrs
 import keras
 import numpy as np
@@ -17,11 +15,10 @@ from car_recog.evaluation.sheets import Tile, save_sheet
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.prediction import answer
-from car_recog.runs import FEATURE_BATCH, Fit, Trainee, draw, label_photos, photo_features, run_phases, seeded, training_facts
+from car_recog.runs import FEATURE_BATCH, Fit, Trainee, draw, label_photos, photo_features, run_phases, start_training, training_facts
 from car_recog.training.history import History
 from car_recog.training.linear import fit_logistic
 from car_recog.training.loop import Task, class_weights
-from car_recog.training.memory import keep_freed_memory
 from car_recog.training.recipe import Phase
 
 # Means of classes need no more photos than this of each, and of all together about that many.
@@ -68,9 +65,7 @@ def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: Image
     """Train a classifier's network. A sheet of labelled photos goes into the run folder before the first epoch."""
     loss = classifier_loss(fit.loss)
     val = check_fit(fit, train, val, is_one_hot=takes_one_hot(loss))
-    start = time.perf_counter()
-    keep_freed_memory()
-    with seeded(fit.seed):
+    with start_training(fit.seed) as start:
         network = build_network(config, n_classes=len(train.class_names), weights=fit.weights)
         fit.check_freezing(network.stages)
         photos, validation = fit.load(train), None if val is None else fit.load(val)
@@ -94,8 +89,8 @@ def _known(network: Network, train: ImageDataset, photos: LoadedPhotos, *, seed:
     labels = photos.labels[order]
     rank = np.arange(len(labels)) - np.searchsorted(labels, labels)
     places = np.sort(order[rank < most])
-    chunks = (photos.read(places[start : start + FEATURE_BATCH]) for start in range(0, len(places), FEATURE_BATCH))
-    return know(train, to_unit_length(answer(network.features, chunks)), photos.labels[places])
+    features = answer(network.features, photos.chunks(FEATURE_BATCH, places))
+    return know(train, to_unit_length(features), photos.labels[places])
 
 
 def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None, *, is_one_hot: bool) -> ImageDataset | None:

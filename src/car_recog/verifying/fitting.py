@@ -1,7 +1,5 @@
 """From pairs, or from photos of identities, to a trained verifier: everything is checked first, then the phases run."""
 
-import time
-
 import attrs
 import keras
 import numpy as np
@@ -20,10 +18,9 @@ from car_recog.heads import identity_head
 from car_recog.losses.arcface import ArcFaceLoss
 from car_recog.losses.named import OBJECTIVES, loss_name, metric_loss, pair_loss
 from car_recog.prediction import answer
-from car_recog.runs import FEATURE_BATCH, Fit, Trainee, photo_features, run_phases, seeded, training_facts
+from car_recog.runs import FEATURE_BATCH, Fit, Trainee, photo_features, run_phases, start_training, training_facts
 from car_recog.training.history import History
 from car_recog.training.loop import Task
-from car_recog.training.memory import keep_freed_memory
 from car_recog.training.metrics import identity_accuracy, pair_accuracy, recall_at_1
 from car_recog.training.recipe import Phase
 from car_recog.verifying.embedder import Embedder, EmbedderConfig, build_embedder
@@ -75,9 +72,7 @@ def fit_pairs(fit: Fit, config: EmbedderConfig, train: PairDataset, val: PairDat
     fit.check(has_validation=val is not None)
     if fit.recipe.is_mixing:
         raise OptionError("Pairs cannot be mixed: leave mixup out of the augmentation.")
-    start = time.perf_counter()
-    keep_freed_memory()
-    with seeded(fit.seed):
+    with start_training(fit.seed) as start:
         embedder = build_embedder(config, weights=fit.weights)
         fit.check_freezing(embedder.stages)
         pairs, judged = load_pairs(train, fit.load), None if val is None else load_pairs(val, fit.load)
@@ -100,17 +95,14 @@ def fit_identities(
     fit.check(has_validation=val is not None)
     if fit.recipe.is_mixing:
         raise OptionError("Metric learning cannot mix photos of different cars: leave mixup out of the augmentation.")
-    start = time.perf_counter()
-    keep_freed_memory()
-    with seeded(fit.seed):
+    with start_training(fit.seed) as start:
         embedder = build_embedder(config, weights=fit.weights)
         fit.check_freezing(embedder.stages)
         photos, judged = fit.load(train), None if val is None else load_pairs(val, fit.load)
         history = _run_identities(fit, embedder, loss, photos, judged)
 
     def embed(places: np.ndarray) -> np.ndarray:
-        chunks = (places[start : start + FEATURE_BATCH] for start in range(0, len(places), FEATURE_BATCH))
-        return answer(embedder.model, map(photos.read, chunks))
+        return answer(embedder.model, photos.chunks(FEATURE_BATCH, places))
 
     cohort = gather_cohort(photos.labels, embed, seed=fit.seed) if config.local_scaling else None
     facts = _facts(fit, photos, judged, history, start, n_identities=len(np.unique(photos.labels)))
@@ -121,14 +113,14 @@ def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: Loa
     share = float(pairs.is_genuine.mean())
     task = Task(loss=loss, metric=pair_accuracy, chance=max(share, 1 - share), callbacks=fit.callbacks, has_progress=fit.verbose)
 
+    watched = judged or pairs
+
     def batches(phase: Phase, seen: LoadedPhotos, augmentation: Changes | None) -> Batches:
         items = pairs.pair_up(seen)
         return Batches(items, items.labels, batch_size=phase.batch_size, shuffle_seed=fit.seed, augmentation=augmentation)
 
-    def checked(seen: LoadedPhotos) -> Batches | None:
-        if judged is None:
-            return None
-        items = judged.pair_up(seen)
+    def checked(seen: LoadedPhotos) -> Batches:
+        items = watched.pair_up(seen)
         return Batches(items, items.labels, batch_size=FEATURE_BATCH)
 
     trainee = Trainee(
@@ -143,7 +135,7 @@ def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: Loa
         batches=batches,
         judged=checked,
         n_items=len(pairs),
-        n_watched=len(judged or pairs),
+        n_watched=len(watched),
         adapt=PairAugmentation,
     )
 
