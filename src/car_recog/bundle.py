@@ -26,9 +26,7 @@ MAX_CONFIG_BYTES = 8 * 2**20
 MAX_STATE = 16
 
 
-def write_bundle(
-    folder: Path, *, config: dict[str, Any], model: keras.Model, card: str, arrays: Mapping[str, np.ndarray] | None = None
-) -> None:
+def write_bundle(folder: Path, *, config: dict[str, Any], model: keras.Model, card: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a bundle; an older one in its place is replaced only when the new one is whole.
 
     Raises:
@@ -40,7 +38,7 @@ def write_bundle(
         text = json.dumps({"format": FORMAT, **config}, indent=1)
         (part / CONFIG).write_text(text + "\n", "utf-8")
         model.save_weights(part / WEIGHTS)
-        for name, array in (arrays or {}).items():
+        for name, array in arrays.items():
             np.save(part / f"{name}.npy", array, allow_pickle=False)
         sums = {path.name: file_sha256(path) for path in sorted(part.iterdir())}
         (part / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", "utf-8")

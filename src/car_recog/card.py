@@ -51,7 +51,7 @@ class EvaluationFacts:
 
 
 def describe(network: Mapping[str, Any], class_names: Sequence[str], loss: str, training: TrainingFacts) -> dict[str, list[str]]:
-    """Word what a recogniser is and how it was trained: sentences by heading. For the arguments see `model_card`."""
+    """Word what a classifier is and how it was trained: sentences by heading. `network` is its `NetworkConfig` as plain values."""
     height, width = network["image_size"]
     cut = f", {n_cropped} of them cut to a box" if (n_cropped := training.counts.get("n_cropped")) else ""
     options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
@@ -79,17 +79,7 @@ def model_card(
     evaluation: EvaluationFacts | None,
     calibration: Mapping[str, Any] | None,
 ) -> str:
-    """Word what is known of a recogniser as Markdown.
-
-    Args:
-        kind: Its class, such as `CarClassifier`.
-        network: Its `NetworkConfig` as plain values.
-        class_names: What it tells apart.
-        loss: What it was trained to make small.
-        training: How it came to be.
-        evaluation: How good it was, where that was measured.
-        calibration: Its `ClassCalibration` as plain values, where there is one.
-    """
+    """Word what is known of a classifier as Markdown; `network` and `calibration` are its `NetworkConfig` and `ClassCalibration`, plain."""
     lines = [
         f"# {kind}: {len(class_names)} classes",
         "",

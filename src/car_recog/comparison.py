@@ -19,7 +19,6 @@ from car_recog.evaluation.classifier_comparison import ClassifierComparison, Con
 from car_recog.evaluation.plots import new_figure
 from car_recog.evaluation.sheets import Tile, choose_labelled, shrink
 from car_recog.loading import load_classifier
-from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.progress import say
 from car_recog.runs import FEATURE_BATCH, Fit, load_fitted
 from car_recog.storage import is_vacant
@@ -187,7 +186,7 @@ def _check(one: Candidate, train: ImageDataset | None, val: ImageDataset | None,
         raise OptionError(f"'{one.name}' is to be trained: give training photos, or recipe=None to take it as it is.")
     fit = Fit(config=classifier.config, weights=classifier.weights, loss=classifier.loss, recipe=get_recipe(one.recipe))
     test.with_class_names(train.class_names)
-    check_fit(fit, train, val, is_one_hot=takes_one_hot(classifier_loss(classifier.loss)))
+    check_fit(fit, train, val)
     fit.check_freezing(classifier.config.build_backbone(classifier.weights)[1])
 
 

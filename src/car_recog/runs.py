@@ -123,9 +123,9 @@ def run_phases(
     Args:
         fit: What was asked for.
         trainee: What is trained.
-        task: Loss, metric and manners.
-        photos: Photos to train on.
-        validation: Photos to measure each epoch on, or None.
+        task: How it is judged and shown.
+        photos: What it is trained on.
+        validation: What each epoch is measured on.
         batches: Makes the batches of a phase from photos, or from features in their place.
         judged: Makes the validation batches.
         n_items: Photos or pairs in an epoch.
@@ -164,13 +164,7 @@ def run_phases(
 
 
 def kept_answers(config: BackboneConfig, model: keras.Model, photos: LoadedPhotos) -> np.ndarray:
-    """Pass every distinct photo through a model once, those of earlier runs not at all: shape `(n, dim)`.
-
-    Args:
-        config: How the model was built and photos are fitted to it.
-        model: From photos to features or embeddings.
-        photos: The photos.
-    """
+    """Pass every distinct photo through a model of this configuration once, those of earlier runs not at all: shape `(n, dim)`."""
     policy = keras.config.dtype_policy().name
     facts = config.embedding_facts() | {"output": model.name, "weights": weights_digest(model), "dtype_policy": policy}
     cache = FeatureCache(namespace(**facts), int(model.output.shape[-1]), facts=facts)

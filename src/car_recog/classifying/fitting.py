@@ -63,8 +63,7 @@ class Fitted:
 
 def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: ImageDataset | None) -> tuple[Fitted, History]:
     """Train a classifier's network. A sheet of labelled photos goes into the run folder before the first epoch."""
-    loss = classifier_loss(fit.loss)
-    val = check_fit(fit, train, val, is_one_hot=takes_one_hot(loss))
+    val = check_fit(fit, train, val)
     with start_training(fit.seed) as start:
         network = build_network(config, n_classes=len(train.class_names), weights=fit.weights)
         fit.check_freezing(network.stages)
@@ -73,7 +72,7 @@ def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: Image
         if fit.run_folder is not None:
             sheet = fit.run_folder / "photos.png"
             draw(lambda: save_sheet(labelled, sheet), sheet)
-        history = _train(fit, network, loss, photos, validation)
+        history = _train(fit, network, photos, validation)
     known = _known(network, train, photos, seed=fit.seed)
     n_cropped = sum(sample.crop is not None for sample in train.samples)
     counts = {"n_cropped": n_cropped} if n_cropped else {}
@@ -93,20 +92,21 @@ def _known(network: Network, train: ImageDataset, photos: LoadedPhotos, *, seed:
     return know(train, to_unit_length(features), photos.labels[places])
 
 
-def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None, *, is_one_hot: bool) -> ImageDataset | None:
+def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> ImageDataset | None:
     """Raise for whatever would only show after the first epoch. Returns the validation data with the classes of the training data."""
     if len(train.class_names) < 2:
         raise DataError(f"Training needs at least two classes; got {list(train.class_names)}.")
     if empty := [name for name, count in train.class_counts().items() if not count]:
         raise DataError(f"Classes without a training photo: {empty}. Leave them out of the class names or add photos.")
     fit.check(has_validation=val is not None)
-    if not is_one_hot and (fit.recipe.label_smoothing or fit.recipe.is_mixing):
+    if not takes_one_hot(classifier_loss(fit.loss)) and (fit.recipe.label_smoothing or fit.recipe.is_mixing):
         raise OptionError("Label smoothing and mixup need a loss on one-hot labels: 'cross_entropy' or 'focal'.")
     return None if val is None else val.with_class_names(train.class_names)
 
 
-def _train(fit: Fit, network: Network, loss: keras.losses.Loss, photos: LoadedPhotos, validation: LoadedPhotos | None) -> History:
-    recipe, n_classes, is_one_hot = fit.recipe, int(network.model.output.shape[-1]), takes_one_hot(loss)
+def _train(fit: Fit, network: Network, photos: LoadedPhotos, validation: LoadedPhotos | None) -> History:
+    recipe, loss, n_classes = fit.recipe, classifier_loss(fit.loss), int(network.model.output.shape[-1])
+    is_one_hot = takes_one_hot(loss)
     if recipe.head_start and network.has_lean_head:
         features = photo_features(fit.config, network.features, photos)
         start = fit_logistic(features, photos.labels, n_classes, l2=recipe.head_start, seed=fit.seed)

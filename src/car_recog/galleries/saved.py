@@ -41,15 +41,12 @@ class SavedGallery:
 
 
 def write_gallery(folder: Path, saved: SavedGallery, *, generation: str | None) -> str:
-    """Write a gallery, whole or not at all.
+    """Write a gallery, whole or not at all; returns the generation of this save.
 
     Args:
         folder: New, empty, or a saved gallery.
         saved: What to write.
         generation: That of the save in the folder which this one goes on from; None for a new gallery.
-
-    Returns:
-        The generation of this save.
 
     Raises:
         GalleryChangedError: The folder holds a save of another generation.
@@ -98,12 +95,7 @@ def _to_row(photo: Enrolled) -> dict[str, Any]:
 
 
 def read_gallery(folder: Path, *, made_with: Mapping[str, Any], embedding_dim: int) -> tuple[SavedGallery, str]:
-    """Read a gallery; returns it and its generation.
-
-    Args:
-        folder: The saved gallery.
-        made_with: What its embeddings must have been made with.
-        embedding_dim: Their length.
+    """Read a gallery whose embeddings must have been made with this network; returns it and its generation.
 
     Raises:
         BundleError: No gallery, damaged files, an unknown format version, or embeddings of another network.

@@ -28,7 +28,7 @@ class VerificationFacts:
 
 
 def describe_verifier(network: Mapping[str, Any], goal: str, training: TrainingFacts) -> dict[str, list[str]]:
-    """Word what a verifier is and how it was trained: sentences by heading. For the arguments see `verifier_card`."""
+    """Word what a verifier is and how it was trained: sentences by heading. `goal` names the loss that training made small."""
     height, width = network["image_size"]
     length = network["embedding_dim"]
     options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
@@ -79,16 +79,7 @@ def verifier_card(
     calibration: Mapping[str, Any] | None,
     evaluation: VerificationFacts | None,
 ) -> str:
-    """Word what is known of a verifier as Markdown.
-
-    Args:
-        kind: Its class.
-        network: Its `EmbedderConfig` as plain values.
-        goal: What it was trained to make small.
-        training: How it came to be.
-        calibration: Its `PairCalibration` as plain values.
-        evaluation: How good it was, where that was measured.
-    """
+    """Word what is known of a verifier as Markdown; `network` and `calibration` are its `EmbedderConfig` and `PairCalibration`, plain."""
     sections = describe_verifier(network, goal, training) | {
         "Where it says yes": describe_calibration(calibration),
         "How good it is": [word_evaluation(evaluation, "pairs", _FIGURES)],

@@ -185,12 +185,7 @@ def _with_directions(towers: list[keras.Model], *, n_identities: int) -> list[ke
 
 
 class JudgePairs(keras.callbacks.Callback):  # type: ignore[misc]
-    """Adds the equal error rate on validation pairs to the row of each epoch, as `val_eer`; cosines are not scaled yet.
-
-    Args:
-        embedder: The network; shares weights with what is trained.
-        pairs: The pairs.
-    """
+    """Adds the equal error rate on validation pairs to the row of each epoch, as `val_eer`; cosines are not scaled yet."""
 
     def __init__(self, embedder: Embedder, pairs: LoadedPairs) -> None:
         super().__init__()

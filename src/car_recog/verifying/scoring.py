@@ -63,16 +63,7 @@ def report_pairs(
     *,
     kind: str,
 ) -> VerificationReport:
-    """Judge scores of pairs whose labels are known.
-
-    Args:
-        fitted: Who gave the scores.
-        pairs: The pairs.
-        loaded: Those whose photos could be decoded.
-        scores: Their scores.
-        calibration: The threshold and the probabilities, where there are any.
-        kind: The class of the verifier.
-    """
+    """Judge the scores of the pairs whose photos could be decoded; `kind` is the class of the verifier."""
     names = sources(pairs.images)
     places = loaded.photos.kept
 
