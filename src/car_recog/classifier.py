@@ -133,12 +133,10 @@ class CarClassifier(Answering):
             on_error=on_error,
             verbose=verbose,
         )
-        fitted, history = fit_network(fit, self.config, train, val)
+        fitted = fit_network(fit, self.config, train, val)
         self._state, self._evaluation = fitted, None
-        if fit.run_folder is not None:
-            self.save(fit.run_folder / "bundle")
-            fill_run_folder(fit.run_folder, self.config, fitted.facts, history)
-        return history
+        fill_run_folder(fit, self.save, fitted.facts, fitted.history)
+        return fitted.history
 
     def evaluate(self, test: ImageDataset, *, verbose: bool = True) -> ClassificationReport:
         """Judge the answers on photos whose classes are known. Broken photos are left out, counted and named.
@@ -180,7 +178,7 @@ class CarClassifier(Answering):
             date=datetime.datetime.now(datetime.UTC).date().isoformat(),
             facts=describe(self.config.to_dict(), self.class_names, loss_name(self.loss), fitted.facts),
             class_counts=fitted.facts.class_counts,
-            history=fitted.history.history if fitted.history else None,
+            history=fitted.history.history or None,
             photos=fitted.labelled or label_photos(judged, self.class_names, seed=0),
             photos_from="the training" if fitted.labelled else "those judged",
         )

@@ -241,10 +241,14 @@ def training_facts(
     )
 
 
-def fill_run_folder(folder: Path, config: BackboneConfig, facts: TrainingFacts, history: History) -> None:
-    """Write history, configuration and curves of a training into its run folder."""
+def fill_run_folder(fit: Fit, save_bundle: Callable[[Path], object], facts: TrainingFacts, history: History) -> None:
+    """Write bundle, history, configuration and curves of a training into its run folder, where it has one."""
+    folder = fit.run_folder
+    if folder is None:
+        return
+    save_bundle(folder / "bundle")
     history.to_csv(folder / "history.csv")
-    write_text(json.dumps({"network": config.to_dict(), "training": attrs.asdict(facts)}, indent=1) + "\n", folder / "config.json")
+    write_text(json.dumps({"network": fit.config.to_dict(), "training": attrs.asdict(facts)}, indent=1) + "\n", folder / "config.json")
     picture = folder / "history.png"
     draw(lambda: save(draw_history(history.history), picture), picture)
 

@@ -36,7 +36,7 @@ class Fitted:
         trained: The classes of its logits.
         known: The classes that it answers with now: others where some were enrolled or removed.
         facts: The facts of the training, for configuration and model card.
-        history: The epochs; None where it was loaded.
+        history: The epochs; none where it was loaded.
         labelled: A few photos of the training with their classes; none where it was loaded.
         calibrations: Of the network's logits, and of the similarities to the means of classes; None before `calibrate`, or where the one
             that is not in use cannot reach what was asked for.
@@ -46,7 +46,7 @@ class Fitted:
     trained: KnownClasses
     known: KnownClasses
     facts: TrainingFacts
-    history: History | None = None
+    history: History = attrs.field(factory=History)
     labelled: tuple[Tile, ...] = ()
     calibrations: tuple[ClassCalibration | None, ClassCalibration | None] = (None, None)
 
@@ -61,7 +61,7 @@ class Fitted:
         return self.calibrations[self.has_prototypes]
 
 
-def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: ImageDataset | None) -> tuple[Fitted, History]:
+def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: ImageDataset | None) -> Fitted:
     """Train a classifier's network. A sheet of labelled photos goes into the run folder before the first epoch."""
     val = check_fit(fit, train, val)
     with start_training(fit.seed) as start:
@@ -77,7 +77,7 @@ def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: Image
     n_cropped = sum(sample.crop is not None for sample in train.samples)
     counts = {"n_cropped": n_cropped} if n_cropped else {}
     facts = training_facts(fit, photos, validation, history, start=start, class_counts=train.class_counts(), counts=counts)
-    return Fitted(network, known, known, facts, history, labelled), history
+    return Fitted(network, known, known, facts, history, labelled)
 
 
 def _known(network: Network, train: ImageDataset, photos: LoadedPhotos, *, seed: int) -> KnownClasses:

@@ -37,7 +37,7 @@ class FittedVerifier:
         embedder: The network.
         goal: What training made small: the name of a loss.
         facts: The facts of the training, for configuration and model card.
-        history: The epochs; None where it was loaded.
+        history: The epochs; none where it was loaded.
         cohort: What scales the cosines; None where nothing does.
     """
 
@@ -45,7 +45,7 @@ class FittedVerifier:
     embedder: Embedder
     goal: str
     facts: TrainingFacts
-    history: History | None = None
+    history: History = attrs.field(factory=History)
     cohort: Cohort | None = None
 
     def score(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:

@@ -94,7 +94,7 @@ def _background(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
         facts=facts | {"Where it says yes": describe_calibration(evidence)},
         class_counts={},
-        history=fitted.history.history if fitted.history else None,
+        history=fitted.history.history or None,
         photos=label_photos(photos, class_names, seed=0),
         photos_from="those judged",
     )
