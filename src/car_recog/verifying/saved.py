@@ -30,20 +30,18 @@ class SavedVerifier:
 
 def save_verifier(folder: Path, kind: str, saved: SavedVerifier) -> None:
     """Write the bundle of a verifier."""
-    fitted, evaluation = saved.fitted, saved.evaluation
-    plain = fitted.config.to_dict()
-    evidence = attrs.asdict(saved.calibration) if saved.calibration else None
+    fitted, calibration, evaluation = saved.fitted, saved.calibration, saved.evaluation
     config = {
         "kind": kind,
-        "network": plain,
+        "network": fitted.config.to_dict(),
         "loss": saved.loss,
         "goal": fitted.goal,
         "training": attrs.asdict(fitted.facts),
-        "calibration": evidence,
-        "evaluation": attrs.asdict(evaluation) if evaluation else None,
+        "calibration": calibration and attrs.asdict(calibration),
+        "evaluation": evaluation and attrs.asdict(evaluation),
         "n_cohort": 0 if fitted.cohort is None else len(fitted.cohort.means),
     }
-    card = verifier_card(kind, plain, fitted.goal, fitted.facts, evidence, evaluation)
+    card = verifier_card(kind, fitted.config, fitted.goal, fitted.facts, calibration, evaluation)
     arrays = {} if fitted.cohort is None else {_COHORT: fitted.cohort.means}
     write_bundle(folder, config=config, model=fitted.embedder.whole, card=card, arrays=arrays)
 

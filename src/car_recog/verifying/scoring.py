@@ -4,7 +4,6 @@ import datetime
 import warnings
 from collections.abc import Sequence
 
-import attrs
 import numpy as np
 
 from car_recog.data.images import Photo
@@ -87,12 +86,11 @@ def report_pairs(
 def _background(
     fitted: FittedVerifier, photos: LoadedPhotos, class_names: Sequence[str], calibration: PairCalibration | None, kind: str
 ) -> Background:
-    evidence = attrs.asdict(calibration) if calibration else None
-    facts = describe_verifier(fitted.config.to_dict(), fitted.goal, fitted.facts)
+    facts = describe_verifier(fitted.config, fitted.goal, fitted.facts)
     return Background(
         title=f"{kind}: same car or not",
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        facts=facts | {"Where it says yes": describe_calibration(evidence)},
+        facts=facts | {"Where it says yes": describe_calibration(calibration)},
         class_counts={},
         history=fitted.history.history or None,
         photos=label_photos(photos, class_names, seed=0),
