@@ -227,16 +227,18 @@ def test_changed_means_are_found(bundle: Path) -> None:
 
 def test_a_bundle_replaces_a_bundle_and_nothing_else(bundle: Path, tmp_path: Path) -> None:
     clf = CarClassifier.load(bundle)
-    other = tmp_path / "photos"
+    other = tmp_path / "run"
     other.mkdir()
-    (other / "photo.jpg").touch()
+    for name in ("config.json", "history.csv"):  # a run folder has a configuration, too
+        (other / name).touch()
 
     clf.save(bundle)
 
     assert CarClassifier.load(bundle).class_names == clf.class_names
     with pytest.raises(BundleError, match="exists and is no saved recogniser"):
         clf.save(other)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "photos"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["bundle", "run"]
+    assert (other / "history.csv").exists()
 
 
 def test_a_failed_save_leaves_the_old_bundle(bundle: Path, monkeypatch: pytest.MonkeyPatch) -> None:

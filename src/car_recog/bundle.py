@@ -32,7 +32,7 @@ def write_bundle(folder: Path, *, config: dict[str, Any], model: keras.Model, ca
     Raises:
         BundleError: The folder holds something else.
     """
-    if not is_vacant(folder) and not (folder / CONFIG).is_file():
+    if not is_vacant(folder) and not ((folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()):
         raise BundleError(f"'{folder}' exists and is no saved recogniser. Name a new folder.")
     with atomic_folder(folder) as part:
         text = json.dumps({"format": FORMAT, **config}, indent=1)

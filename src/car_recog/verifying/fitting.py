@@ -112,7 +112,6 @@ def fit_identities(
 def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: LoadedPairs, judged: LoadedPairs | None) -> History:
     share = float(pairs.is_genuine.mean())
     task = Task(loss=loss, metric=pair_accuracy, chance=max(share, 1 - share), callbacks=fit.callbacks, has_progress=fit.verbose)
-
     watched = judged or pairs
 
     def batches(phase: Phase, seen: LoadedPhotos, augmentation: Changes | None) -> Batches:
