@@ -103,9 +103,9 @@ def measure(data: ImageDataset, name: str, seed: int, args: argparse.Namespace) 
 def tell(clf: CarClassifier, test: ImageDataset, paths: list[str]) -> Row:
     """Judge how well strangers are told from known photos, by the chosen score and by the others."""
     from car_recog.evaluation.outliers import outlier_scores
+    from car_recog.runs import fitted_chunks
 
-    known, strange = (clf._answers(clf._chunks(photos)) for photos in (test, paths))
-    scores = [outlier_scores(answers.logits, answers.similarities) for answers in (known, strange)]
+    scores = [outlier_scores(*clf._answers(fitted_chunks(clf.config, photos))) for photos in (test, paths)]
     areas = {name: auroc(scores[0][name], scores[1][name]) for name in scores[0]}
     return {"n": len(paths), **areas, "accepted": float(np.mean([not answer.rejected for answer in clf.predict(paths)]))}
 

@@ -74,15 +74,6 @@ def test_no_photos_have_no_features(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_pieces_of_work_are_reported_and_add_up(tmp_path):
-    done = []
-    embed(tmp_path, KEYS[:2])
-
-    embed(tmp_path, KEYS[:7] + KEYS[:4], chunk_size=2, on_photo=done.append)
-
-    assert done == [6, 2, 2, 1]
-
-
 def test_other_weights_and_other_facts_are_other_features(tmp_path):
     facts = {"backbone": "resnet50", "image_size": (64, 64), "weights": "a"}
     names = [namespace(**facts | change) for change in ({}, {"weights": "b"}, {"image_size": (64, 65)}, {"resize": "letterbox"})]

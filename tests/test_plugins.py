@@ -45,28 +45,27 @@ def make_table(group=GROUP):
     return PluginTable(group, noun="toy", listing="`toys list`", accept=accept_text)
 
 
-def test_a_registered_thing_is_found_by_its_name(offer):
-    table = make_table()
+@pytest.fixture
+def table(offer):
+    """A table in which a kite is registered."""
+    made = make_table()
+    made.register("kite", "flies", owner="this program")
+    return made
 
-    table.register("kite", "flies", owner="this program")
 
+def test_a_registered_thing_is_found_by_its_name(table):
     assert table.get("kite") == "flies"
     assert table.owner("kite") == "this program"
 
 
-def test_names_of_both_kinds_are_listed_in_order(offer):
+def test_names_of_both_kinds_are_listed_in_order(offer, table):
     offer(("toy-shop", "ball", "whole_toys:BALL"))
-    table = make_table()
-    table.register("kite", "flies", owner="this program")
     table.register("abacus", "counts", owner="this program")
 
     assert table.names() == ["abacus", "ball", "kite"]
 
 
-def test_an_unknown_name_suggests_the_nearest_and_says_where_more_come_from(offer):
-    table = make_table()
-    table.register("kite", "flies", owner="this program")
-
+def test_an_unknown_name_suggests_the_nearest_and_says_where_more_come_from(table):
     with pytest.raises(UnknownNameError) as caught:
         table.get("kyte")
 
@@ -75,18 +74,16 @@ def test_an_unknown_name_suggests_the_nearest_and_says_where_more_come_from(offe
     )
 
 
-def test_a_plugin_is_loaded_when_it_is_asked_for(offer, modules):
+def test_a_plugin_is_loaded_when_it_is_asked_for(offer, modules, table):
     offer(("toy-shop", "ball", "whole_toys:BALL"))
-    table = make_table()
 
     assert table.get("ball") == "round"
     assert table.get("ball") == "round"
     assert table.owner("ball") == "the package 'toy-shop'"
 
 
-def test_listing_and_missing_import_no_plugin(offer, modules):
+def test_listing_and_missing_import_no_plugin(offer, modules, table):
     offer(("toy-shop", "ball", "whole_toys:BALL"), ("junk-shop", "robot", "broken_toys:ROBOT"))
-    table = make_table()
 
     table.names()
     table.owner("robot")
@@ -121,10 +118,8 @@ def test_a_broken_plugin_is_named_with_its_package_and_its_reason(offer, modules
     assert "Update or uninstall that package" in str(caught.value)
 
 
-def test_everything_else_works_beside_a_broken_plugin(offer, modules):
+def test_everything_else_works_beside_a_broken_plugin(offer, modules, table):
     offer(("junk-shop", "robot", "broken_toys:ROBOT"), ("toy-shop", "ball", "whole_toys:BALL"))
-    table = make_table()
-    table.register("kite", "flies", owner="this program")
     with pytest.raises(PluginError, match="junk-shop"):
         table.get("robot")
 
@@ -133,37 +128,30 @@ def test_everything_else_works_beside_a_broken_plugin(offer, modules):
     assert table.names() == ["ball", "kite", "robot"]
 
 
-def test_a_name_registered_twice_names_both_owners(offer):
-    table = make_table()
-    table.register("kite", "flies", owner="car-recog")
-
-    with pytest.raises(PluginError, match=r"The toy 'kite' is registered twice: by car-recog and by this program\. Rename one of them\."):
-        table.register("kite", "falls", owner="this program")
+def test_a_name_registered_twice_names_both_owners(table):
+    with pytest.raises(PluginError, match=r"The toy 'kite' is registered twice: by this program and by car-recog\. Rename one of them\."):
+        table.register("kite", "falls", owner="car-recog")
     assert table.get("kite") == "flies"
 
 
-def test_a_registered_name_that_a_package_also_offers_is_refused_and_names_both(offer, modules):
+def test_a_registered_name_that_a_package_also_offers_is_refused_and_names_both(offer, modules, table):
     offer(("toy-shop", "ball", "whole_toys:BALL"))
-    table = make_table()
     table.register("ball", "square", owner="car-recog")
 
     with pytest.raises(PluginError, match="'ball' is offered by car-recog and by the package 'toy-shop'"):
         table.get("ball")
 
 
-def test_a_package_that_takes_a_built_in_name_leaves_the_others_working(offer, modules):
+def test_a_package_that_takes_a_built_in_name_leaves_the_others_working(offer, modules, table):
     offer(("toy-shop", "ball", "whole_toys:BALL"))
-    table = make_table()
     table.register("ball", "square", owner="car-recog")
-    table.register("kite", "flies", owner="car-recog")
 
     assert table.get("kite") == "flies"
     assert table.names() == ["ball", "kite"]
 
 
-def test_the_name_of_a_loaded_plugin_cannot_be_registered(offer, modules):
+def test_the_name_of_a_loaded_plugin_cannot_be_registered(offer, modules, table):
     offer(("toy-shop", "ball", "whole_toys:BALL"))
-    table = make_table()
     table.get("ball")
 
     with pytest.raises(PluginError, match="'ball' is registered twice: by the package 'toy-shop' and by this program"):

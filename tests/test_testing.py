@@ -17,14 +17,7 @@ def test_every_backbone_keeps_the_contract(name, options):
     check_backbone(name, **options)
 
 
-def network(
-    *,
-    scale=1 / 255,
-    features=None,
-    trainable=True,
-    pooled=False,
-    n_channels=4,
-):
+def network(*, scale=1 / 255, features=None, pooled=False, n_channels=4):
     """A small network whose parts can be made to break the contract."""
     photo = keras.Input((None, None, 3), name="photo")
     x = keras.layers.Rescaling(scale, offset=-0.5)(photo)
@@ -34,11 +27,14 @@ def network(
     return keras.Model(photo, keras.layers.GlobalAveragePooling2D()(x) if pooled else x)
 
 
-def good(*, weights, image_size, n_channels=4):
-    model = network(n_channels=n_channels)
+def loaded(model, weights):
     if weights is not None:
         model.load_weights(weights)
     return model
+
+
+def good(*, weights, image_size, n_channels=4):
+    return loaded(network(n_channels=n_channels), weights)
 
 
 class ByBatch(keras.layers.Layer):
@@ -82,20 +78,11 @@ class Cut(keras.layers.Layer):
 
 def guessing(*, weights, image_size):
     photo = keras.Input((None, None, 3), name="photo")
-    model = keras.Model(photo, keras.layers.Conv2D(4, 3, strides=2)(Guessing()(photo)))
-    if weights is not None:
-        model.load_weights(weights)
-    return model
+    return loaded(keras.Model(photo, keras.layers.Conv2D(4, 3, strides=2)(Guessing()(photo))), weights)
 
 
 def with_layer(layer):
-    def build(*, weights, image_size):
-        model = network(features=lambda x: layer()(x))
-        if weights is not None:
-            model.load_weights(weights)
-        return model
-
-    return build
+    return lambda *, weights, image_size: loaded(network(features=lambda x: layer()(x)), weights)
 
 
 def cut_off(x):
@@ -175,25 +162,15 @@ def test_a_broken_contract_is_found_out_and_put_in_words(register, build, messag
 
 
 def test_a_backbone_of_one_size_passes_when_it_says_so(register):
-    def build(*, weights, image_size):
-        model = one_size(weights=weights, image_size=image_size)
-        if weights is not None:
-            model.load_weights(weights)
-        return model
-
-    register(build, is_size_flexible=False)
+    register(
+        lambda *, weights, image_size: loaded(one_size(weights=weights, image_size=image_size), weights), is_size_flexible=False
+    )
 
     check_backbone("candidate")
 
 
 def test_a_backbone_that_ignores_a_missing_file_is_found_out(register):
-    def build(*, weights, image_size):
-        model = network()
-        if weights is not None and "missing" not in weights:
-            model.load_weights(weights)
-        return model
-
-    register(build)
+    register(lambda *, weights, image_size: loaded(network(), None if "missing" in str(weights) else weights))
 
     with pytest.raises(AssertionError, match=r"build\(weights='missing\.weights\.h5'\) raises nothing"):
         check_backbone("candidate")

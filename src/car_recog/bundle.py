@@ -6,10 +6,10 @@ Nothing in it is code. Whoever loads it rebuilds the network from the registry a
 import json
 import math
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import h5py
 import keras
@@ -18,54 +18,56 @@ import numpy as np
 from car_recog.errors import BundleError
 from car_recog.storage import atomic_folder, file_sha256, is_vacant
 
+T = TypeVar("T")
+
 FORMAT = 1
 CONFIG, WEIGHTS, CHECKSUMS, CARD = "config.json", "model.weights.h5", "checksums.json", "README.md"
 MAX_CONFIG_BYTES = 8 * 2**20
 MAX_STATE = 16
 
 
-def write_bundle(
-    folder: Path, *, config: dict[str, Any], model: keras.Model, card: str, arrays: Mapping[str, np.ndarray] | None = None
-) -> None:
+def write_bundle(folder: Path, *, config: dict[str, Any], model: keras.Model, card: str, arrays: Mapping[str, np.ndarray]) -> None:
     """Write a bundle; an older one in its place is replaced only when the new one is whole.
 
     Raises:
         BundleError: The folder holds something else.
     """
-    if not is_vacant(folder) and not (folder / CONFIG).is_file():
+    if not is_vacant(folder) and not ((folder / CONFIG).is_file() and (folder / WEIGHTS).is_file()):
         raise BundleError(f"'{folder}' exists and is no saved recogniser. Name a new folder.")
     with atomic_folder(folder) as part:
         text = json.dumps({"format": FORMAT, **config}, indent=1)
         (part / CONFIG).write_text(text + "\n", "utf-8")
         model.save_weights(part / WEIGHTS)
-        for name, array in (arrays or {}).items():
+        for name, array in arrays.items():
             np.save(part / f"{name}.npy", array, allow_pickle=False)
-        sums = {name: file_sha256(part / name) for name in (CONFIG, WEIGHTS, *(f"{name}.npy" for name in arrays or {}))}
+        sums = {path.name: file_sha256(path) for path in sorted(part.iterdir())}
         (part / CHECKSUMS).write_text(json.dumps(sums, indent=1) + "\n", "utf-8")
         (part / CARD).write_text(card, "utf-8")
 
 
-def read_config(folder: Path, *, kind: str | None) -> dict[str, Any]:
-    """Read the configuration of a bundle after checking that the folder is whole.
+def read_config(folder: Path, *, kind: str | None, files: Sequence[str] = (WEIGHTS,), noun: str = "recogniser") -> dict[str, Any]:
+    """Read the configuration of a saved folder after checking that the folder is whole.
 
     Args:
-        folder: The bundle.
-        kind: The kind of recogniser it must hold, such as `CarClassifier`. None takes any.
+        folder: The folder.
+        kind: What it must hold, such as `CarClassifier`. None takes any.
+        files: What stands beside the configuration; checked by the checksums too.
+        noun: What such a folder holds, for messages.
 
     Raises:
-        BundleError: No bundle, damaged files, an unknown format version, or another kind.
+        BundleError: Not such a folder, damaged files, an unknown format version, or another kind.
     """
-    for name in (CONFIG, WEIGHTS, CHECKSUMS):
+    for name in (CONFIG, *files, CHECKSUMS):
         if not (folder / name).is_file():
-            raise BundleError(f"'{folder}' is no saved recogniser: it has no {name}.")
+            raise BundleError(f"'{folder}' is no saved {noun}: it has no {name}.")
     sums = read_json(folder / CHECKSUMS)
     config = read_json(folder / CONFIG)
     version = config.get("format")
     if version != FORMAT:
         raise BundleError(f"'{folder}' has the format version {version!r}; this version of car-recog reads {FORMAT}. Update car-recog.")
-    for name in (CONFIG, WEIGHTS):
+    for name in (CONFIG, *files):
         if sums.get(name) != file_sha256(folder / name):
-            raise BundleError(f"'{folder / name}' is damaged: its checksum is not the one in {CHECKSUMS}. Copy the bundle again.")
+            raise BundleError(f"'{folder / name}' is damaged: its checksum is not the one in {CHECKSUMS}. Copy the {noun} again.")
     if kind is not None and config.get("kind") != kind:
         raise BundleError(f"'{folder}' holds a {config.get('kind')!r}, not a {kind}. Load it with that class.")
     return config
@@ -79,14 +81,23 @@ def read_array(folder: Path, name: str, shape: tuple[int, ...]) -> np.ndarray:
     """
     path = folder / f"{name}.npy"
     if not path.is_file() or read_json(folder / CHECKSUMS).get(path.name) != file_sha256(path):
-        raise BundleError(f"'{path}' is missing or damaged: its checksum is not the one in {CHECKSUMS}. Copy the bundle again.")
+        raise BundleError(f"'{path}' is missing or damaged: its checksum is not the one in {CHECKSUMS}. Copy the recogniser again.")
+    return np.array(map_array(path, shape))
+
+
+def map_array(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """Map a file of float32 numbers of a shape that is known beforehand: what its header claims takes no memory.
+
+    Raises:
+        BundleError: It is damaged, or of another shape.
+    """
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)  # maps the file: what its header claims takes no memory
+        array: np.ndarray = np.load(path, mmap_mode="r", allow_pickle=False)
     except (ValueError, OSError, EOFError) as error:
         raise BundleError(f"'{path}' is damaged: {error}") from error
     if array.shape != shape or array.dtype != np.float32:
         raise BundleError(f"'{path}' holds {array.dtype} of shape {array.shape}; the configuration needs float32 of {shape}.")
-    return np.array(array)
+    return array
 
 
 def read_json(path: Path) -> dict[str, Any]:
@@ -106,42 +117,36 @@ def read_json(path: Path) -> dict[str, Any]:
     return content
 
 
-def check_size(folder: Path, build: Callable[[], keras.Model]) -> None:
-    """Check that the weights of a bundle are as many as its network needs, before that network takes any memory.
+def load_network(folder: Path, build: Callable[[], T], whole: Callable[[T], keras.Model]) -> T:
+    """Build the network of a bundle and load its weights.
 
-    The network is built once without memory for its variables. So no configuration can make a loader allocate more than the
-    bundle's own size.
+    The network is first built without memory for its variables, and for real only where the weights are as many as it needs. So no
+    configuration can make a loader allocate more than the bundle's own size.
 
     Args:
         folder: The bundle, checked by `read_config`.
-        build: Builds the network.
+        build: Builds the network and its pieces.
+        whole: Gives the model of all weights among them.
 
     Raises:
-        BundleError: The weights are not plain arrays, or too many or too few.
+        BundleError: The weights are not plain arrays, too many or too few, or do not fit.
     """
     path = folder / WEIGHTS
     n_stored = _count_stored(path)
     # Keras keeps its list of variables that wait for memory per thread; it ends with this one.
     with ThreadPoolExecutor(1) as pool:
-        n_needed = pool.submit(_count_needed, build).result()
+        n_needed = pool.submit(_count_needed, lambda: whole(build())).result()
     if n_needed != n_stored:
         raise BundleError(f"'{path}' holds {n_stored:,} numbers; the network of its configuration needs {n_needed:,}.")
-
-
-def load_weights(folder: Path, model: keras.Model) -> None:
-    """Load the weights of a bundle into the network that was built for it.
-
-    Raises:
-        BundleError: They do not fit.
-    """
-    path = folder / WEIGHTS
+    network = build()
     try:
         with warnings.catch_warnings():
             # Keras only warns of weights that are missing, and would leave random ones in their place.
             warnings.simplefilter("error", UserWarning)
-            model.load_weights(path)
+            whole(network).load_weights(path)
     except (ValueError, KeyError, OSError, UserWarning) as error:
         raise BundleError(f"'{path}' does not fit the network of its configuration: {error}") from error
+    return network
 
 
 def _count_needed(build: Callable[[], keras.Model]) -> int:

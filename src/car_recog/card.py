@@ -50,10 +50,8 @@ class EvaluationFacts:
     ece: float | None = None  # bundles that were saved before it was measured have none
 
 
-def describe(
-    kind: str, network: Mapping[str, Any], class_names: Sequence[str], loss: str, training: TrainingFacts
-) -> dict[str, list[str]]:
-    """Word what a recogniser is and how it was trained: sentences by heading. For the arguments see `model_card`."""
+def describe(network: Mapping[str, Any], class_names: Sequence[str], loss: str, training: TrainingFacts) -> dict[str, list[str]]:
+    """Word what a classifier is and how it was trained: sentences by heading. `network` is its `NetworkConfig` as plain values."""
     height, width = network["image_size"]
     cut = f", {n_cropped} of them cut to a box" if (n_cropped := training.counts.get("n_cropped")) else ""
     options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
@@ -81,23 +79,13 @@ def model_card(
     evaluation: EvaluationFacts | None,
     calibration: Mapping[str, Any] | None,
 ) -> str:
-    """Word what is known of a recogniser as Markdown.
-
-    Args:
-        kind: Its class, such as `CarClassifier`.
-        network: Its `NetworkConfig` as plain values.
-        class_names: What it tells apart.
-        loss: What it was trained to make small.
-        training: How it came to be.
-        evaluation: How good it was, where that was measured.
-        calibration: Its `ClassCalibration` as plain values, where there is one.
-    """
+    """Word what is known of a classifier as Markdown; `network` and `calibration` are its `NetworkConfig` and `ClassCalibration`, plain."""
     lines = [
         f"# {kind}: {len(class_names)} classes",
         "",
         f"Load it with `car_recog.{kind}.load(folder)`. It holds no code: `config.json`, weights and checksums.",
     ]
-    for heading, sentences in describe(kind, network, class_names, loss, training).items():
+    for heading, sentences in describe(network, class_names, loss, training).items():
         lines += ["", f"## {heading}", "", *(f"- {sentence}" for sentence in sentences)]
     lines += [
         "",
@@ -107,7 +95,7 @@ def model_card(
         "",
         "## How good it is",
         "",
-        _worded(evaluation) if evaluation else "It was not evaluated before it was saved.",
+        word_evaluation(evaluation, "photos", {"accuracy": "accuracy", "macro_f1": "macro F1", "ece": "calibration error"}),
         "",
         _calibrated(calibration) if calibration else "It is not calibrated: no answer is rejected.",
         "",
@@ -119,15 +107,22 @@ def model_card(
     return "\n".join(lines) + "\n"
 
 
-def _worded(evaluation: EvaluationFacts) -> str:
-    def figure(name: str, value: float, key: str) -> str:
-        low, high = evaluation.intervals[key]
-        return f"{name} {value:.3f} (95 % interval {low:.3f} to {high:.3f})"
+def word_evaluation(evaluation: Any, items: str, names: Mapping[str, str]) -> str:
+    """Word the figures of an evaluation that were measured.
 
-    figures = [figure("accuracy", evaluation.accuracy, "accuracy"), figure("macro F1", evaluation.macro_f1, "macro_f1")]
-    if evaluation.ece is not None:
-        figures.append(figure("calibration error", evaluation.ece, "ece"))
-    return f"Last evaluation, on {evaluation.n_photos} photos: {', '.join(figures)}."
+    Args:
+        evaluation: The facts of it, or None.
+        items: What it counted: `photos` or `pairs`.
+        names: What its figures are called, by the names of their fields.
+    """
+    if evaluation is None:
+        return "It was not evaluated before it was saved."
+    words = []
+    for key, name in names.items():
+        if (value := getattr(evaluation, key)) is not None:
+            low, high = evaluation.intervals[key]
+            words.append(f"{name} {value:.3f} (95 % interval {low:.3f} to {high:.3f})")
+    return f"Last evaluation, on {getattr(evaluation, f'n_{items}'):,} {items}: {', '.join(words)}."
 
 
 def _calibrated(calibration: Mapping[str, Any]) -> str:

@@ -128,17 +128,15 @@ class CarClassifier(Answering):
             loss=self.loss,
             recipe=get_recipe(recipe),
             seed=seed,
-            run_folder=None if run_folder is None else Path(run_folder),
+            run_folder=run_folder,
             callbacks=callbacks,
             on_error=on_error,
             verbose=verbose,
         )
-        fitted, history = fit_network(fit, self.config, train, val)
+        fitted = fit_network(fit, self.config, train, val)
         self._state, self._evaluation = fitted, None
-        if fit.run_folder is not None:
-            self.save(fit.run_folder / "bundle")
-            fill_run_folder(fit.run_folder, self.config, fitted.facts, history)
-        return history
+        fill_run_folder(fit, self.save, fitted.facts, fitted.history)
+        return fitted.history
 
     def evaluate(self, test: ImageDataset, *, verbose: bool = True) -> ClassificationReport:
         """Judge the answers on photos whose classes are known. Broken photos are left out, counted and named.
@@ -156,9 +154,9 @@ class CarClassifier(Answering):
         known = test.with_class_names(fitted.known.names)
         photos = load_fitted(self.config, known, on_error="skip", verbose=verbose)
         names = sources(known)
-        answers = self._answers(photos.chunks(FEATURE_BATCH))
+        logits, similarities = self._answers(photos.chunks(FEATURE_BATCH))
         report = classification_report(
-            softmax(answers.logits),
+            softmax(logits),
             photos.labels,
             class_names=self.class_names,
             groups=[known[int(i)].group for i in photos.kept],
@@ -166,7 +164,7 @@ class CarClassifier(Answering):
             read=photos.read,
             skipped={str(path): message for path, message in photos.skipped.items()},
             background=self._background(photos),
-            is_accepted=accepted(answers.logits, answers.similarities, self.calibration),
+            is_accepted=accepted(logits, similarities, self.calibration),
         )
         self._evaluation = EvaluationFacts(
             n_photos=report.n_photos, accuracy=report.accuracy, macro_f1=report.macro_f1, intervals=report.intervals, ece=report.ece
@@ -174,20 +172,16 @@ class CarClassifier(Answering):
         return report
 
     def _background(self, judged: LoadedPhotos) -> Background:
-        fitted, kind = self._fitted(), type(self).__name__
+        fitted = self._fitted()
         return Background(
-            title=f"{kind}: {len(self.class_names)} classes",
+            title=f"{type(self).__name__}: {len(self.class_names)} classes",
             date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-            facts=describe(kind, self.config.to_dict(), self.class_names, self._loss_name, fitted.facts),
+            facts=describe(self.config.to_dict(), self.class_names, loss_name(self.loss), fitted.facts),
             class_counts=fitted.facts.class_counts,
-            history=fitted.history.history if fitted.history else None,
+            history=fitted.history.history or None,
             photos=fitted.labelled or label_photos(judged, self.class_names, seed=0),
             photos_from="the training" if fitted.labelled else "those judged",
         )
-
-    @property
-    def _loss_name(self) -> str:
-        return loss_name(self.loss)
 
     def calibrate(
         self,
@@ -264,7 +258,7 @@ class CarClassifier(Answering):
             NotFittedError: Nothing was trained or loaded.
             BundleError: The folder exists and holds something else.
         """
-        saved = SavedClassifier(self.config, self._fitted(), self._loss_name, self._evaluation)
+        saved = SavedClassifier(self.config, self._fitted(), loss_name(self.loss), self._evaluation)
         save_classifier(Path(folder), type(self).__name__, saved)
 
     @classmethod

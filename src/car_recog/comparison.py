@@ -19,11 +19,9 @@ from car_recog.evaluation.classifier_comparison import ClassifierComparison, Con
 from car_recog.evaluation.plots import new_figure
 from car_recog.evaluation.sheets import Tile, choose_labelled, shrink
 from car_recog.loading import load_classifier
-from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.progress import say
 from car_recog.runs import FEATURE_BATCH, Fit, load_fitted
 from car_recog.storage import is_vacant
-from car_recog.training.freezing import freeze
 from car_recog.training.presets import get_recipe
 from car_recog.training.recipe import Recipe
 
@@ -186,22 +184,10 @@ def _check(one: Candidate, train: ImageDataset | None, val: ImageDataset | None,
         return
     if train is None:
         raise OptionError(f"'{one.name}' is to be trained: give training photos, or recipe=None to take it as it is.")
-    fit = Fit(
-        config=classifier.config,
-        weights=classifier.weights,
-        loss=classifier.loss,
-        recipe=get_recipe(one.recipe),
-        seed=0,
-        run_folder=None,
-        callbacks=(),
-        on_error="skip",
-        verbose=False,
-    )
+    fit = Fit(config=classifier.config, weights=classifier.weights, loss=classifier.loss, recipe=get_recipe(one.recipe))
     test.with_class_names(train.class_names)
-    check_fit(fit, train, val, is_one_hot=takes_one_hot(classifier_loss(classifier.loss)))
-    _, stages = classifier.config.build_backbone(classifier.weights)
-    for phase in fit.recipe.phases:
-        freeze(stages, phase)
+    check_fit(fit, train, val)
+    fit.check_freezing(classifier.config.build_backbone(classifier.weights)[1])
 
 
 def _whole(side: ImageDataset, chosen: Sequence[Candidate], *, verbose: bool) -> tuple[ImageDataset, dict[str, str]]:

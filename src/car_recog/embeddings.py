@@ -41,14 +41,7 @@ class FeatureCache:
         self.dim = dim
         self.facts = facts or {}
 
-    def embed(
-        self,
-        keys: Sequence[bytes],
-        compute: Callable[[np.ndarray], np.ndarray],
-        *,
-        chunk_size: int = 64,
-        on_photo: Callable[[int], object] | None = None,
-    ) -> np.ndarray:
+    def embed(self, keys: Sequence[bytes], compute: Callable[[np.ndarray], np.ndarray], *, chunk_size: int = 64) -> np.ndarray:
         """Give the features of photos; those that are not kept yet are computed, each distinct key once.
 
         What is computed is kept from time to time, at the end, and when an error or Ctrl-C ends the work before.
@@ -57,7 +50,6 @@ class FeatureCache:
             keys: 16 bytes for each of n photos, equal where photos are.
             compute: From places among the keys, shape `(k,)`, to features `(k, dim)`.
             chunk_size: How many photos `compute` is given at most.
-            on_photo: Called with the number of photos done after each piece of work.
 
         Returns:
             float32, shape `(n, dim)`.
@@ -72,8 +64,6 @@ class FeatureCache:
         for place, key in enumerate(keys):
             first.setdefault(key, place)
         missing = np.array([place for key, place in first.items() if key not in kept.places], int)
-        report = on_photo or (lambda _: None)
-        report(len(keys) - len(missing))
         found = [place for place, key in enumerate(keys) if key in kept.places]
         rows = kept.read(np.array([kept.places[keys[place]] for place in found], int).reshape(-1, 2))
         if len(found) == len(keys):
@@ -86,7 +76,6 @@ class FeatureCache:
             for chosen in (missing[start : start + chunk_size] for start in range(0, len(missing), chunk_size)):
                 features[chosen] = self._checked(compute(chosen), len(chosen))
                 fresh |= {keys[place]: features[place] for place in chosen}
-                report(len(chosen))
                 if time.monotonic() - since > _PACK_SECONDS:
                     self._keep(kept, fresh)
                     since = time.monotonic()

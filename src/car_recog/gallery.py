@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 from collections.abc import Sequence
+from itertools import count
 from pathlib import Path
 from typing import Self, overload
 
@@ -11,7 +12,6 @@ import numpy as np
 from PIL import Image
 
 from car_recog.data.images import Photo
-from car_recog.data.pipeline import load_photos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError, UnknownNameError, listed, suggestion
 from car_recog.evaluation.retrieval import RetrievalReport, retrieval_report
@@ -19,6 +19,7 @@ from car_recog.galleries.index import NameIndex
 from car_recog.galleries.photos import Enrolled, load_candidates
 from car_recog.galleries.saved import SavedGallery, read_gallery, write_gallery
 from car_recog.prediction import sources
+from car_recog.runs import load_fitted
 from car_recog.verifier import SiameseVerifier
 
 
@@ -96,7 +97,7 @@ class Gallery:
         self._photos: list[Enrolled] = []
         self._name_of: dict[bytes, str] = {}
         self._number: dict[str, int] = {}
-        self._n_numbers = 0
+        self._fresh_numbers = count()  # no number is given twice, though names go
         self._generations: dict[Path, str] = {}
 
     def __len__(self) -> int:
@@ -203,8 +204,7 @@ class Gallery:
             DataError: No query has an enrolled photo of its car, or the gallery is empty.
         """
         self._check_verifier()
-        config = self.verifier.config
-        loaded = load_photos(queries, image_size=config.image_size, resize=config.resize)
+        loaded = load_fitted(self.verifier.config, queries, on_error="skip", verbose=False)
         judged = queries.subset(loaded.kept)
         embeddings = self.verifier.embed(judged)
         number = {name: i for i, name in enumerate(dict.fromkeys([*self.names, *judged.class_names]))}
@@ -273,15 +273,9 @@ class Gallery:
         return list(fresh.values())
 
     def _enrol(self, photos: Sequence[Enrolled], embeddings: np.ndarray) -> None:
-        self._index.add(embeddings, [self._number_of(photo.name) for photo in photos])
+        self._index.add(embeddings, [self._number.setdefault(photo.name, next(self._fresh_numbers)) for photo in photos])
         self._photos += photos
         self._name_of |= {photo.key: photo.name for photo in photos}
-
-    def _number_of(self, name: str) -> int:
-        """Number names by the order in which they came; a number is never given twice."""
-        if name not in self._number:
-            self._number[name] = self._n_numbers = self._n_numbers + 1
-        return self._number[name]
 
     def _answer(self, source: str, best: Sequence[tuple[int, float]]) -> SearchResult:
         scores = np.array([score for _, score in best])

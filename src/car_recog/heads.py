@@ -12,8 +12,6 @@ HeadSpec: TypeAlias = "str | Sequence[int]"
 """`"lean"`, `"paper"`, `"brands"`, `"ladder"`, or the widths of hidden layers."""
 
 HEADS = ("lean", "paper", "brands", "ladder")
-LEAN_DROPOUT = 0.2
-PAPER_L2 = 1e-4
 MAX_WIDTH = 16_384
 MAX_LAYERS = 8
 POOLINGS = ("average", "gem")
@@ -74,11 +72,6 @@ def classification_head(head: HeadSpec, *, n_features: int, n_classes: int) -> k
     dropout 0.3 with widths 2048 and 1024, and a dense layer; a sequence of widths is built alike, and an empty one is a dense layer
     alone. `"ladder"` is dense 512 with ReLU and a dense layer.
 
-    Args:
-        head: Which one.
-        n_features: Length of the pooled features.
-        n_classes: Number of logits.
-
     Returns:
         A model named `head` from `(batch, n_features)` to float32 logits `(batch, n_classes)`.
     """
@@ -86,10 +79,10 @@ def classification_head(head: HeadSpec, *, n_features: int, n_classes: int) -> k
     features = keras.Input((n_features,), name="features")
     x = features
     if head == "lean":
-        x = keras.layers.Dropout(LEAN_DROPOUT)(x)
+        x = keras.layers.Dropout(0.2)(x)
     elif head == "paper":
         x = keras.layers.Dropout(0.5)(x)
-        x = keras.layers.Dense(512, activation="relu", kernel_regularizer=keras.regularizers.L2(PAPER_L2))(x)
+        x = keras.layers.Dense(512, activation="relu", kernel_regularizer=keras.regularizers.L2(1e-4))(x)
         x = keras.layers.BatchNormalization()(x)
     elif head == "ladder":
         x = keras.layers.Dense(512, activation="relu")(x)
@@ -107,11 +100,6 @@ def embedding_head(head: str, *, n_features: int, embedding_dim: int) -> keras.M
     `"relu"` is a dense layer with ReLU, the paper's. `"metric"` standardises the features by batch normalisation without scale and
     offset before a dense layer without bias.
 
-    Args:
-        head: Which one.
-        n_features: Length of the pooled features.
-        embedding_dim: Length of the embedding.
-
     Returns:
         A model named `head` from `(batch, n_features)` to float32 `(batch, embedding_dim)`.
     """
@@ -126,10 +114,6 @@ def embedding_head(head: str, *, n_features: int, embedding_dim: int) -> keras.M
 
 def identity_head(n_identities: int, *, embedding_dim: int) -> keras.Model:
     """Build the network from an embedding to its cosines with the directions of the training's identities, for ArcFace.
-
-    Args:
-        n_identities: How many there are.
-        embedding_dim: Length of the embedding.
 
     Returns:
         A model named `identity_head` from `(batch, embedding_dim)` to float32 `(batch, n_identities)`.
@@ -165,10 +149,6 @@ def pair_head(distance: str, *, embedding_dim: int) -> keras.Model:
     `"l1"` sums the absolute differences, `"cosine"` takes the cosine; a slope, never below 0, and an offset make a logit of it. So
     nothing scores higher than two equal embeddings. `"weighted_l1"` is the paper's: a dense unit on the absolute differences, whose
     weights may have either sign.
-
-    Args:
-        distance: Which one.
-        embedding_dim: Length of the embeddings.
 
     Returns:
         A model named `pair_head` from `first` and `second`, both `(batch, embedding_dim)`, to float32 `(batch, 1)`. It gives the same

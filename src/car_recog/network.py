@@ -127,13 +127,7 @@ class Network:
 
 
 def build_network(config: NetworkConfig, *, n_classes: int, weights: str | None) -> Network:
-    """Build a network from the registry; for weights and errors see `BackboneConfig.build_backbone`.
-
-    Args:
-        config: What to build.
-        n_classes: Number of logits.
-        weights: What the backbone starts from.
-    """
+    """Build a network from the registry; for weights and errors see `BackboneConfig.build_backbone`."""
     backbone, layers = config.build_backbone(weights)
     pooled = pool(backbone.output)
     head = classification_head(config.head, n_features=int(pooled.shape[-1]), n_classes=n_classes)

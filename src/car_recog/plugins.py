@@ -30,15 +30,10 @@ class PluginTable(Generic[T]):
         self._offers: dict[str, list[EntryPoint]] | None = None
 
     def register(self, name: str, thing: T, *, owner: str) -> None:
-        """Add a thing.
+        """Add a thing; `owner` says who does, for the message when two claim one name.
 
         No entry point is read: a package that offers the same name is reported when the name is asked for, so that none can keep this
         library from starting.
-
-        Args:
-            name: What it is asked for by.
-            thing: The thing.
-            owner: Who adds it, for the message when two claim one name.
 
         Raises:
             PluginError: The name is taken; both owners are named.

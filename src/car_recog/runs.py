@@ -5,6 +5,7 @@ import json
 import platform
 import random
 import sys
+import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -17,7 +18,8 @@ import numpy as np
 from car_recog._version import __version__
 from car_recog.card import TrainingFacts
 from car_recog.data.augment import Augmentation, Changes
-from car_recog.data.pipeline import LoadedPhotos, load_photos
+from car_recog.data.images import Photo
+from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.embeddings import FeatureCache, namespace, weights_digest
 from car_recog.errors import OptionError
@@ -29,6 +31,7 @@ from car_recog.storage import is_vacant, write_text
 from car_recog.training.freezing import freeze
 from car_recog.training.history import History
 from car_recog.training.loop import EpochBatches, Task, run_phase
+from car_recog.training.memory import keep_freed_memory
 from car_recog.training.recipe import Phase, Recipe
 
 FEATURE_BATCH = 64
@@ -43,11 +46,11 @@ class Fit:
     weights: str | None
     loss: str | keras.losses.Loss
     recipe: Recipe
-    seed: int
-    run_folder: Path | None
-    callbacks: Sequence[keras.callbacks.Callback]
-    on_error: str
-    verbose: bool
+    seed: int = 0
+    run_folder: Path | None = attrs.field(default=None, converter=attrs.converters.optional(Path))
+    callbacks: Sequence[keras.callbacks.Callback] = ()
+    on_error: str = "skip"
+    verbose: bool = True
 
     def check(self, *, has_validation: bool) -> None:
         """Raise for whatever of recipe and folder would only show after the first epoch."""
@@ -60,6 +63,11 @@ class Fit:
         if self.run_folder is not None and not is_vacant(self.run_folder):
             raise OptionError(f"run_folder '{self.run_folder}' is not empty. Name a new folder.")
 
+    def check_freezing(self, stages: Sequence[list[keras.layers.Layer]]) -> None:
+        """Raise where a phase names a layer that the backbone lacks, before any photo is decoded."""
+        for phase in self.recipe.phases:
+            freeze(stages, phase)
+
     def load(self, data: ImageDataset) -> LoadedPhotos:
         """Decode the photos of a dataset."""
         return load_fitted(self.config, data, on_error=self.on_error, verbose=self.verbose)
@@ -69,6 +77,15 @@ def load_fitted(config: BackboneConfig, data: ImageDataset, *, on_error: str, ve
     """Decode the photos of a dataset as a network takes them, with progress where it is wanted."""
     with progress_bar("decoding", len(data), is_shown=verbose) as advance:
         return load_photos(data, image_size=config.image_size, resize=config.resize, on_error=on_error, on_photo=advance)
+
+
+def fitted_chunks(
+    config: BackboneConfig, photos: "Photo | Sequence[Photo] | ImageDataset", *, on_error: str = "raise", verbose: bool = False
+) -> Iterator[np.ndarray]:
+    """Give photos of whatever kind as a network takes them, in chunks; those of a dataset come by way of the cache."""
+    if isinstance(photos, ImageDataset):
+        return load_fitted(config, photos, on_error=on_error, verbose=verbose).chunks(FEATURE_BATCH)
+    return photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=config.image_size, resize=config.resize)
 
 
 @attrs.frozen(kw_only=True)
@@ -106,9 +123,9 @@ def run_phases(
     Args:
         fit: What was asked for.
         trainee: What is trained.
-        task: Loss, metric and manners.
-        photos: Photos to train on.
-        validation: Photos to measure each epoch on, or None.
+        task: How it is judged and shown.
+        photos: What it is trained on.
+        validation: What each epoch is measured on.
         batches: Makes the batches of a phase from photos, or from features in their place.
         judged: Makes the validation batches.
         n_items: Photos or pairs in an epoch.
@@ -147,13 +164,7 @@ def run_phases(
 
 
 def kept_answers(config: BackboneConfig, model: keras.Model, photos: LoadedPhotos) -> np.ndarray:
-    """Pass every distinct photo through a model once, those of earlier runs not at all: shape `(n, dim)`.
-
-    Args:
-        config: How the model was built and photos are fitted to it.
-        model: From photos to features or embeddings.
-        photos: The photos.
-    """
+    """Pass every distinct photo through a model of this configuration once, those of earlier runs not at all: shape `(n, dim)`."""
     policy = keras.config.dtype_policy().name
     facts = config.embedding_facts() | {"output": model.name, "weights": weights_digest(model), "dtype_policy": policy}
     cache = FeatureCache(namespace(**facts), int(model.output.shape[-1]), facts=facts)
@@ -162,7 +173,7 @@ def kept_answers(config: BackboneConfig, model: keras.Model, photos: LoadedPhoto
 
 def photo_features(config: BackboneConfig, features: keras.Model, photos: LoadedPhotos) -> np.ndarray:
     """Give the pooled features of photos; they do not depend on what stands on the backbone."""
-    backbone = BackboneConfig(**{name: value for name, value in attrs.asdict(config).items() if name in _BACKBONE_FACTS})
+    backbone = BackboneConfig(**{name: getattr(config, name) for name in _BACKBONE_FACTS})
     return kept_answers(backbone, features, photos)
 
 
@@ -180,12 +191,18 @@ def label_photos(photos: LoadedPhotos, class_names: Sequence[str], *, seed: int)
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Seed Keras, whose first weights and dropout take the global seeds; Python's and NumPy's own states are put back."""
+def start_training(seed: int) -> Iterator[float]:
+    """Seed Keras, whose first weights and dropout take the global seeds; Python's and NumPy's own states are put back.
+
+    Yields:
+        When it began, by `time.perf_counter()`.
+    """
+    start = time.perf_counter()
+    keep_freed_memory()
     states = random.getstate(), np.random.get_state()
     keras.utils.set_random_seed(seed)
     try:
-        yield
+        yield start
     finally:
         random.setstate(states[0])
         np.random.set_state(states[1])
@@ -196,12 +213,12 @@ def training_facts(
     photos: LoadedPhotos,
     validation: LoadedPhotos | None,
     history: History,
-    seconds: float,
     *,
+    start: float,
     class_counts: Mapping[str, int],
-    counts: Mapping[str, int] | None = None,
+    counts: Mapping[str, int],
 ) -> TrainingFacts:
-    """Gather the facts of a training for configuration and model card."""
+    """Gather the facts of a training for configuration and model card; `start` is that of `start_training`."""
     backend = keras.backend.backend()
     return TrainingFacts(
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
@@ -219,15 +236,19 @@ def training_facts(
         n_validation=len(validation) if validation else 0,
         n_skipped=len(photos.skipped) + (len(validation.skipped) if validation else 0),
         n_epochs=len(history),
-        seconds=round(seconds, 1),
-        counts=counts or {},
+        seconds=round(time.perf_counter() - start, 1),
+        counts=counts,
     )
 
 
-def fill_run_folder(folder: Path, config: BackboneConfig, facts: TrainingFacts, history: History) -> None:
-    """Write history, configuration and curves of a training into its run folder."""
+def fill_run_folder(fit: Fit, save_bundle: Callable[[Path], object], facts: TrainingFacts, history: History) -> None:
+    """Write bundle, history, configuration and curves of a training into its run folder, where it has one."""
+    folder = fit.run_folder
+    if folder is None:
+        return
+    save_bundle(folder / "bundle")
     history.to_csv(folder / "history.csv")
-    write_text(json.dumps({"network": config.to_dict(), "training": attrs.asdict(facts)}, indent=1) + "\n", folder / "config.json")
+    write_text(json.dumps({"network": fit.config.to_dict(), "training": attrs.asdict(facts)}, indent=1) + "\n", folder / "config.json")
     picture = folder / "history.png"
     draw(lambda: save(draw_history(history.history), picture), picture)
 

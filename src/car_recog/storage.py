@@ -86,11 +86,7 @@ def locked(path: Path, *, is_reader: bool = False) -> Iterator[None]:
     """Wait until no other process holds the lock of a path, and hold it during the block; its end, or a kill, frees it.
 
     The lock is an empty file beside the path, `.<name>.lock`, which stays. Readers exclude writers only, and make no file: where there
-    is none yet, or none that they may open, they do not wait.
-
-    Args:
-        path: What is locked, which may not exist yet.
-        is_reader: Whether the block only reads.
+    is none yet, or none that they may open, they do not wait. The path itself need not exist.
     """
     beside = path.parent / f".{path.name}.lock"
     handle = None

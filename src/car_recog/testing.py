@@ -74,11 +74,8 @@ def _require(is_kept: object, broken: str) -> None:
 def _look_up(name: str) -> BackboneSpec:
     _require(name in list_backbones(), f"'{name}' is not listed: is its package installed, with an entry point of this name?")
     spec = get_backbone(name)
-    sides = zip(spec.image_size, spec.min_image_size, strict=True)
-    _require(
-        all(natural >= least for natural, least in sides),
-        f"image_size {spec.image_size} is below min_image_size {spec.min_image_size}.",
-    )
+    is_large_enough = all(natural >= least for natural, least in zip(spec.image_size, spec.min_image_size, strict=True))
+    _require(is_large_enough, f"image_size {spec.image_size} is below min_image_size {spec.min_image_size}.")
     return spec
 
 
@@ -121,10 +118,8 @@ def _check_features(model: keras.Model, photos: np.ndarray) -> None:
     except Exception as error:
         raise AssertionError(f"It does not take float32 photos of {size} pixels: {type(error).__name__}: {error}") from error
     promised = model.compute_output_shape((None, *photos.shape[1:]))
-    _require(
-        features.ndim == 4,
-        f"The features must be a map (batch, h, w, channels); their shape is {features.shape}. Leave the pooling out.",
-    )
+    is_map = features.ndim == 4
+    _require(is_map, f"The features must be a map (batch, h, w, channels); their shape is {features.shape}. Leave the pooling out.")
     _require(min(features.shape) > 0, f"The feature map of photos of {size} pixels is empty: {features.shape}. Raise min_image_size.")
     _require(promised[-1] == features.shape[-1], f"The number of channels must be known beforehand: {promised} became {features.shape}.")
     _require(features.dtype == np.float32, f"The features must be float32, not {features.dtype}.")
@@ -193,10 +188,7 @@ def _check_gradients(model: keras.Model, photos: np.ndarray) -> None:
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message="Gradients do not exist")  # said in our own words below
         model.train_on_batch(photos, np.random.default_rng(2).normal(size=shape).astype("float32"))
-    still = [
-        weight.path
-        for weight, old in zip(model.trainable_weights, before, strict=True)
-        if np.array_equal(keras.ops.convert_to_numpy(weight), old)
-    ]
+    after = [keras.ops.convert_to_numpy(weight) for weight in model.trainable_weights]
+    still = [weight.path for weight, *both in zip(model.trainable_weights, before, after, strict=True) if np.array_equal(*both)]
     _require(before, "It has no trainable weights.")
     _require(not still, f"One training step leaves {len(still)} of {len(before)} trainable weights unchanged: {', '.join(still[:3])}.")

@@ -189,19 +189,17 @@ class SiameseVerifier:
             loss=self.loss,
             recipe=get_recipe(recipe, kind="identities" if config.is_metric else "pairs"),
             seed=seed,
-            run_folder=None if run_folder is None else Path(run_folder),
+            run_folder=run_folder,
             callbacks=callbacks,
             on_error=on_error,
             verbose=verbose,
         )
         judged = PairDataset.sample(val, seed=seed) if isinstance(val, ImageDataset) else val
-        self._state, self._evaluation = fit_verifier(fit, config, train, judged, objective), None
-        self.calibration = None if judged is None else calibrate_after_training(self._state, judged, verbose=verbose)
-        history = self._state.history or History()
-        if fit.run_folder is not None:
-            self.save(fit.run_folder / "bundle")
-            fill_run_folder(fit.run_folder, config, self._state.facts, history)
-        return history
+        fitted = fit_verifier(fit, config, train, judged, objective)
+        self._state, self._evaluation = fitted, None
+        self.calibration = None if judged is None else calibrate_after_training(fitted, judged, verbose=verbose)
+        fill_run_folder(fit, self.save, fitted.facts, fitted.history)
+        return fitted.history
 
     def embed(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
         """Embed photos: float32 of unit length, shape `(n_photos, embedding_dim)`.

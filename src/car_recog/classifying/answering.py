@@ -1,8 +1,7 @@
 """What a fitted classifier says about photos."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-import attrs
 import keras
 import numpy as np
 
@@ -10,7 +9,6 @@ from car_recog.card import TrainingFacts
 from car_recog.classifying.fitting import Fitted
 from car_recog.classifying.known_classes import to_unit_length
 from car_recog.data.images import Photo
-from car_recog.data.pipeline import as_photos, load_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, NotFittedError
 from car_recog.evaluation.class_calibration import ClassCalibration
@@ -19,15 +17,7 @@ from car_recog.explain import Explanation
 from car_recog.explanations import explain_class
 from car_recog.network import Network, NetworkConfig
 from car_recog.prediction import Prediction, answer_all, predictions, sources
-from car_recog.runs import FEATURE_BATCH
-
-
-@attrs.frozen
-class Answers:
-    """What a classifier computes for photos: calibrated logits, and cosines to the means of the classes, both `(n, n_classes)`."""
-
-    logits: np.ndarray
-    similarities: np.ndarray
+from car_recog.runs import fitted_chunks
 
 
 def pass_through(network: Network, chunks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
@@ -85,7 +75,7 @@ class Answering:
             ImageDecodeError: A photo cannot be decoded.
             NotFittedError: Nothing was trained or loaded.
         """
-        return self._predictions(sources(photos), self._answers(self._chunks(photos)))
+        return self._predictions(sources(photos), *self._answers(fitted_chunks(self.config, photos)))
 
     def predict_group(self, photos: "Sequence[Photo] | ImageDataset") -> Prediction:
         """Name the class of one car from several photos of it: the mean of their calibrated logits decides.
@@ -93,20 +83,19 @@ class Answering:
         Raises:
             DataError: No photos.
         """
-        answers = self._answers(self._chunks(photos))
-        n_photos = len(answers.logits)
-        if not n_photos:
+        logits, similarities = self._answers(fitted_chunks(self.config, photos))
+        if not len(logits):
             raise DataError("predict_group needs at least one photo of the car.")
-        fused = Answers(answers.logits.mean(axis=0, keepdims=True), answers.similarities.mean(axis=0, keepdims=True))
-        return self._predictions([f"{n_photos} photos"], fused)[0]
+        fused = (values.mean(axis=0, keepdims=True) for values in (logits, similarities))
+        return self._predictions([f"{len(logits)} photos"], *fused)[0]
 
     def predict_proba(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
         """Give the probability of every class: float32, shape `(n_photos, n_classes)`; calibrated once `calibrate` has run."""
-        return softmax(self._answers(self._chunks(photos)).logits)
+        return softmax(self._answers(fitted_chunks(self.config, photos))[0])
 
     def embed(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> np.ndarray:
         """Give the pooled features of each photo at unit length: float32, shape `(n_photos, dim)`."""
-        return pass_through(self._network, self._chunks(photos))[1]
+        return pass_through(self._network, fitted_chunks(self.config, photos))[1]
 
     def explain(self, photo: Photo, class_name: str | None = None) -> Explanation:
         """Show which places of a photo speak for a class, by Grad-CAM.
@@ -120,18 +109,13 @@ class Answering:
         """
         return explain_class(self, photo, class_name)
 
-    def _answers(self, chunks: Iterable[np.ndarray]) -> Answers:
+    def _answers(self, chunks: Iterable[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Give calibrated logits of photos, and cosines to the means of the classes, both `(n, n_classes)`."""
         fitted = self._fitted()
         logits, embeddings = pass_through(fitted.network, chunks)
         similarities = fitted.known.similarities(embeddings)
         temperature = self.calibration.temperature if self.calibration else 1.0
-        return Answers((similarities if fitted.has_prototypes else logits) / np.float32(temperature), similarities)
+        return (similarities if fitted.has_prototypes else logits) / np.float32(temperature), similarities
 
-    def _predictions(self, names: Sequence[str], answers: Answers) -> list[Prediction]:
-        return predictions(names, answers.logits, answers.similarities, self._fitted().known, self.calibration)
-
-    def _chunks(self, photos: "Photo | Sequence[Photo] | ImageDataset") -> Iterator[np.ndarray]:
-        size, resize = self.config.image_size, self.config.resize
-        if isinstance(photos, ImageDataset):
-            return load_photos(photos, image_size=size, resize=resize, on_error="raise").chunks(FEATURE_BATCH)
-        return photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=size, resize=resize)
+    def _predictions(self, names: Sequence[str], logits: np.ndarray, similarities: np.ndarray) -> list[Prediction]:
+        return predictions(names, logits, similarities, self._fitted().known, self.calibration)

@@ -9,20 +9,11 @@ import numpy as np
 from car_recog.classifying.answering import pass_through
 from car_recog.classifying.fitting import Fitted
 from car_recog.data.images import Photo
-from car_recog.data.pipeline import as_photos, photo_chunks
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError
 from car_recog.evaluation.class_calibration import ClassCalibration, calibrate_classes
 from car_recog.network import NetworkConfig
-from car_recog.runs import FEATURE_BATCH, load_fitted
-
-
-@attrs.frozen
-class _Passed:
-    """Logits and embeddings of photos."""
-
-    logits: np.ndarray
-    embeddings: np.ndarray
+from car_recog.runs import FEATURE_BATCH, fitted_chunks, load_fitted
 
 
 def calibrate_classifier(
@@ -42,8 +33,10 @@ def calibrate_classifier(
     """
     photos = load_fitted(config, val.with_class_names(fitted.known.names), on_error="skip", verbose=verbose)
     groups = [val[int(i)].group for i in photos.kept]
-    seen = _Passed(*pass_through(fitted.network, photos.chunks(FEATURE_BATCH)))
-    strange = None if unknown is None else _pass_unknown(fitted, config, unknown, verbose=verbose)
+    seen = pass_through(fitted.network, photos.chunks(FEATURE_BATCH))
+    strange = None
+    if unknown is not None:
+        strange = pass_through(fitted.network, fitted_chunks(config, unknown, on_error="skip", verbose=verbose))
 
     def calibrate(*, by_means: bool) -> ClassCalibration:
         """Calibrate one way of answering; photos of classes that are not among its own are left out."""
@@ -54,18 +47,18 @@ def calibrate_classifier(
         if not len(places):
             raise DataError("None of these photos is of a class that the network was trained on.")
 
-        def answers(passed: _Passed) -> tuple[np.ndarray, np.ndarray]:
-            similarities = known.similarities(passed.embeddings)
-            return (similarities if by_means else passed.logits), similarities
+        def answers(logits: np.ndarray, embeddings: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+            similarities = known.similarities(embeddings)
+            return (similarities if by_means else logits), similarities
 
-        logits, similarities = answers(seen)
+        logits, similarities = answers(*seen)
         return calibrate_classes(
             logits[places],
             labels[places],
             similarities=similarities[places],
             precision=precision,
             coverage=coverage,
-            unknown=None if strange is None else answers(strange),
+            unknown=None if strange is None else answers(*strange),
             level_labels=known.level_labels,
             groups=[groups[i] for i in places],
         )
@@ -74,13 +67,3 @@ def calibrate_classifier(
     with suppress(DataError):
         other = calibrate(by_means=not fitted.has_prototypes)
     return in_use, attrs.evolve(fitted, calibrations=(other, in_use) if fitted.has_prototypes else (in_use, other))
-
-
-def _pass_unknown(
-    fitted: Fitted, config: NetworkConfig, photos: "Photo | Sequence[Photo] | ImageDataset", *, verbose: bool
-) -> _Passed:
-    if isinstance(photos, ImageDataset):
-        chunks = load_fitted(config, photos, on_error="skip", verbose=verbose).chunks(FEATURE_BATCH)
-    else:
-        chunks = photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=config.image_size, resize=config.resize)
-    return _Passed(*pass_through(fitted.network, chunks))

@@ -1,7 +1,5 @@
 """From photos and a recipe to a trained classifier: everything is checked first, then the phases run."""
 
-import time
-
 import attrs
 import keras
 import numpy as np
@@ -17,12 +15,10 @@ from car_recog.evaluation.sheets import Tile, save_sheet
 from car_recog.losses.named import classifier_loss, takes_one_hot
 from car_recog.network import Network, NetworkConfig, build_network
 from car_recog.prediction import answer
-from car_recog.runs import FEATURE_BATCH, Fit, Trainee, draw, label_photos, photo_features, run_phases, seeded, training_facts
-from car_recog.training.freezing import freeze
+from car_recog.runs import FEATURE_BATCH, Fit, Trainee, draw, label_photos, photo_features, run_phases, start_training, training_facts
 from car_recog.training.history import History
 from car_recog.training.linear import fit_logistic
 from car_recog.training.loop import Task, class_weights
-from car_recog.training.memory import keep_freed_memory
 from car_recog.training.recipe import Phase
 
 # Means of classes need no more photos than this of each, and of all together about that many.
@@ -40,7 +36,7 @@ class Fitted:
         trained: The classes of its logits.
         known: The classes that it answers with now: others where some were enrolled or removed.
         facts: The facts of the training, for configuration and model card.
-        history: The epochs; None where it was loaded.
+        history: The epochs; none where it was loaded.
         labelled: A few photos of the training with their classes; none where it was loaded.
         calibrations: Of the network's logits, and of the similarities to the means of classes; None before `calibrate`, or where the one
             that is not in use cannot reach what was asked for.
@@ -50,7 +46,7 @@ class Fitted:
     trained: KnownClasses
     known: KnownClasses
     facts: TrainingFacts
-    history: History | None = None
+    history: History = attrs.field(factory=History)
     labelled: tuple[Tile, ...] = ()
     calibrations: tuple[ClassCalibration | None, ClassCalibration | None] = (None, None)
 
@@ -65,28 +61,23 @@ class Fitted:
         return self.calibrations[self.has_prototypes]
 
 
-def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: ImageDataset | None) -> tuple[Fitted, History]:
+def fit_network(fit: Fit, config: NetworkConfig, train: ImageDataset, val: ImageDataset | None) -> Fitted:
     """Train a classifier's network. A sheet of labelled photos goes into the run folder before the first epoch."""
-    loss = classifier_loss(fit.loss)
-    val = check_fit(fit, train, val, is_one_hot=takes_one_hot(loss))
-    start = time.perf_counter()
-    keep_freed_memory()
-    with seeded(fit.seed):
+    val = check_fit(fit, train, val)
+    with start_training(fit.seed) as start:
         network = build_network(config, n_classes=len(train.class_names), weights=fit.weights)
-        for phase in fit.recipe.phases:
-            freeze(network.stages, phase)  # an unknown layer shows before any photo is decoded
+        fit.check_freezing(network.stages)
         photos, validation = fit.load(train), None if val is None else fit.load(val)
         labelled = label_photos(photos, train.class_names, seed=fit.seed)
         if fit.run_folder is not None:
             sheet = fit.run_folder / "photos.png"
             draw(lambda: save_sheet(labelled, sheet), sheet)
-        history = _train(fit, network, loss, photos, validation)
+        history = _train(fit, network, photos, validation)
     known = _known(network, train, photos, seed=fit.seed)
     n_cropped = sum(sample.crop is not None for sample in train.samples)
     counts = {"n_cropped": n_cropped} if n_cropped else {}
-    seconds = time.perf_counter() - start
-    facts = training_facts(fit, photos, validation, history, seconds, class_counts=train.class_counts(), counts=counts)
-    return Fitted(network, known, known, facts, history, labelled), history
+    facts = training_facts(fit, photos, validation, history, start=start, class_counts=train.class_counts(), counts=counts)
+    return Fitted(network, known, known, facts, history, labelled)
 
 
 def _known(network: Network, train: ImageDataset, photos: LoadedPhotos, *, seed: int) -> KnownClasses:
@@ -97,24 +88,25 @@ def _known(network: Network, train: ImageDataset, photos: LoadedPhotos, *, seed:
     labels = photos.labels[order]
     rank = np.arange(len(labels)) - np.searchsorted(labels, labels)
     places = np.sort(order[rank < most])
-    chunks = (photos.read(places[start : start + FEATURE_BATCH]) for start in range(0, len(places), FEATURE_BATCH))
-    return know(train, to_unit_length(answer(network.features, chunks)), photos.labels[places])
+    features = answer(network.features, photos.chunks(FEATURE_BATCH, places))
+    return know(train, to_unit_length(features), photos.labels[places])
 
 
-def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None, *, is_one_hot: bool) -> ImageDataset | None:
+def check_fit(fit: Fit, train: ImageDataset, val: ImageDataset | None) -> ImageDataset | None:
     """Raise for whatever would only show after the first epoch. Returns the validation data with the classes of the training data."""
     if len(train.class_names) < 2:
         raise DataError(f"Training needs at least two classes; got {list(train.class_names)}.")
     if empty := [name for name, count in train.class_counts().items() if not count]:
         raise DataError(f"Classes without a training photo: {empty}. Leave them out of the class names or add photos.")
     fit.check(has_validation=val is not None)
-    if not is_one_hot and (fit.recipe.label_smoothing or fit.recipe.is_mixing):
+    if not takes_one_hot(classifier_loss(fit.loss)) and (fit.recipe.label_smoothing or fit.recipe.is_mixing):
         raise OptionError("Label smoothing and mixup need a loss on one-hot labels: 'cross_entropy' or 'focal'.")
     return None if val is None else val.with_class_names(train.class_names)
 
 
-def _train(fit: Fit, network: Network, loss: keras.losses.Loss, photos: LoadedPhotos, validation: LoadedPhotos | None) -> History:
-    recipe, n_classes, is_one_hot = fit.recipe, int(network.model.output.shape[-1]), takes_one_hot(loss)
+def _train(fit: Fit, network: Network, photos: LoadedPhotos, validation: LoadedPhotos | None) -> History:
+    recipe, loss, n_classes = fit.recipe, classifier_loss(fit.loss), int(network.model.output.shape[-1])
+    is_one_hot = takes_one_hot(loss)
     if recipe.head_start and network.has_lean_head:
         features = photo_features(fit.config, network.features, photos)
         start = fit_logistic(features, photos.labels, n_classes, l2=recipe.head_start, seed=fit.seed)

@@ -59,7 +59,7 @@ class KnownClasses:
             raise OptionError(f"All classes have {', '.join(self.levels)}: give '{name}' attributes with {', '.join(missing)} too.")
         return KnownClasses(
             (*self.names, name),
-            np.concatenate([self.means, _mean(embeddings)[None]]),
+            np.concatenate([self.means, _mean(embeddings)]),
             self.levels,
             (*self.facts, tuple(given[level] for level in self.levels)),
         )
@@ -75,9 +75,7 @@ class KnownClasses:
         if len(self.names) == 2:
             raise OptionError("Two classes are left; a classifier needs two.")
         kept = [i for i, other in enumerate(self.names) if other != name]
-        return KnownClasses(
-            tuple(self.names[i] for i in kept), self.means[kept], self.levels, tuple(self.facts[i] for i in kept)
-        )
+        return KnownClasses(tuple(self.names[i] for i in kept), self.means[kept], self.levels, tuple(self.facts[i] for i in kept))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain values but the means."""
@@ -92,10 +90,10 @@ def know(data: ImageDataset, embeddings: np.ndarray, labels: np.ndarray) -> Know
         embeddings: Of unit length, shape `(n, dim)`.
         labels: Class ids of the same photos, shape `(n,)`.
     """
-    means = [_mean(embeddings[labels == i]) for i in range(len(data.class_names))]
+    means = np.concatenate([_mean(embeddings[labels == i]) for i in range(len(data.class_names))])
     facts = _facts(data)
     levels = tuple(level for level in LEVELS if all(level in fact for fact in facts))
-    return KnownClasses(data.class_names, np.stack(means), levels, tuple(tuple(fact[level] for level in levels) for fact in facts))
+    return KnownClasses(data.class_names, means, levels, tuple(tuple(fact[level] for level in levels) for fact in facts))
 
 
 def _facts(data: ImageDataset) -> list[dict[str, str]]:
@@ -109,9 +107,10 @@ def _facts(data: ImageDataset) -> list[dict[str, str]]:
 
 
 def _mean(embeddings: np.ndarray) -> np.ndarray:
+    """Give the mean direction of embeddings: `(1, dim)`."""
     if not np.isfinite(embeddings).all():
         raise DataError("An embedding is infinite or no number; train again at a lower learning rate.")
-    return np.asarray(to_unit_length(embeddings.sum(axis=0, keepdims=True))[0])
+    return to_unit_length(embeddings.sum(axis=0, keepdims=True))
 
 
 def to_unit_length(vectors: np.ndarray) -> np.ndarray:

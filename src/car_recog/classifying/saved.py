@@ -5,7 +5,7 @@ from typing import Any
 
 import attrs
 
-from car_recog.bundle import check_size, load_weights, read_array, read_config, write_bundle
+from car_recog.bundle import load_network, read_array, read_config, write_bundle
 from car_recog.card import EvaluationFacts, TrainingFacts, model_card
 from car_recog.classifying.fitting import Fitted
 from car_recog.classifying.known_classes import KnownClasses
@@ -61,9 +61,7 @@ def load_classifier(folder: Path, kind: str) -> SavedClassifier:
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"'{folder}' has a configuration that makes no sense: {error}") from error
     n_classes = len(classes["trained"]["names"])
-    check_size(folder, lambda: build_network(config, n_classes=n_classes, weights=None).model)
-    built = build_network(config, n_classes=n_classes, weights=None)
-    load_weights(folder, built.model)
+    built = load_network(folder, lambda: build_network(config, n_classes=n_classes, weights=None), lambda network: network.model)
     dim = int(built.features.output.shape[-1])
     trained, known = (
         KnownClasses(means=read_array(folder, f"{name}_means", (len(classes[name]["names"]), dim)), **classes[name]) for name in _KNOWN

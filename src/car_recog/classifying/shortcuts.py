@@ -135,7 +135,7 @@ def _answers(classifier: "Answering", known: ImageDataset, changes: Sequence[Cha
     def see(place: int) -> list[np.ndarray | None] | str:
         sample = known[place]
         try:
-            photo = decode(known.images[place] if sample.path is None and known.images is not None else str(sample.path))
+            photo = decode(str(sample.path) if known.images is None else known.images[place])
         except ImageDecodeError as error:
             return str(error)
         photo.setflags(write=False)  # one change must not show in the next

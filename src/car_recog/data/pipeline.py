@@ -55,10 +55,11 @@ class LoadedPhotos:
         """16 bytes for each kept photo, equal where content and crop of two photos are."""
         return self.find_keys()
 
-    def chunks(self, size: int) -> Iterator[np.ndarray]:
-        """Give all photos in order, so many at a time."""
-        for start in range(0, len(self), size):
-            yield self.read(np.arange(start, min(start + size, len(self))))
+    def chunks(self, size: int, places: np.ndarray | None = None) -> Iterator[np.ndarray]:
+        """Give photos in order, all or those at some places, so many at a time."""
+        places = np.arange(len(self)) if places is None else places
+        for start in range(0, len(places), size):
+            yield self.read(places[start : start + size])
 
 
 def load_photos(

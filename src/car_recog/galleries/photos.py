@@ -7,17 +7,17 @@ import attrs
 import numpy as np
 
 from car_recog.data.images import Photo, read_file
-from car_recog.data.pipeline import LoadedPhotos, as_photos, load_photos, photo_chunks
+from car_recog.data.pipeline import LoadedPhotos, as_photos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError, OptionError
 from car_recog.evaluation.sheets import shrink, to_jpeg
 from car_recog.prediction import sources
+from car_recog.runs import fitted_chunks, load_fitted
 from car_recog.storage import content_hash
 from car_recog.verifying.embedder import EmbedderConfig
 
 KEY_BYTES = 16
 MAX_NAME = 500
-_CHUNK = 64
 
 
 @attrs.frozen
@@ -73,7 +73,7 @@ def load_candidates(
         items = as_photos(photos)
         data, own = _as_dataset(items, _check_names(names, len(items)), config), _file_keys(items)
     told = sources(photos)
-    loaded = load_photos(data, image_size=config.image_size, resize=config.resize, on_error=on_error)
+    loaded = load_fitted(config, data, on_error=on_error, verbose=False)
     keys = zip(loaded.kept.tolist(), loaded.keys, strict=True)
     enrolled = [Enrolled(data.samples[i].class_name, told[i], own.get(i, key)) for i, key in keys]
     return Candidates(data.subset(loaded.kept), loaded, enrolled)
@@ -84,8 +84,7 @@ def _as_dataset(items: Sequence[Photo], names: Sequence[str], config: EmbedderCo
     files = [item for item in items if isinstance(item, str | Path)]
     if len(files) == len(items):
         return ImageDataset.from_files(files, names)
-    fitted = photo_chunks(items, _CHUNK, image_size=config.image_size, resize=config.resize)
-    return ImageDataset.from_arrays(np.concatenate(list(fitted)), names)
+    return ImageDataset.from_arrays(np.concatenate(list(fitted_chunks(config, items))), names)
 
 
 def _file_keys(items: Sequence[Photo]) -> dict[int, bytes]:

@@ -13,14 +13,13 @@ from typing import Any
 import attrs
 import numpy as np
 
-from car_recog.bundle import read_json
+from car_recog.bundle import CHECKSUMS, CONFIG, FORMAT, map_array, read_config, read_json
 from car_recog.errors import BundleError, GalleryChangedError
 from car_recog.galleries.photos import KEY_BYTES, Enrolled
 from car_recog.storage import atomic_folder, file_sha256, is_vacant, locked
 
-FORMAT = 1
 KIND = "Gallery"
-CONFIG, PHOTOS, EMBEDDINGS, THUMBNAILS, CHECKSUMS = "config.json", "photos.jsonl", "embeddings.npy", "thumbnails.jpgs", "checksums.json"
+PHOTOS, EMBEDDINGS, THUMBNAILS = "photos.jsonl", "embeddings.npy", "thumbnails.jpgs"
 MAX_LINE_BYTES = 64 * 2**10
 
 
@@ -42,15 +41,12 @@ class SavedGallery:
 
 
 def write_gallery(folder: Path, saved: SavedGallery, *, generation: str | None) -> str:
-    """Write a gallery, whole or not at all.
+    """Write a gallery, whole or not at all; returns the generation of this save.
 
     Args:
         folder: New, empty, or a saved gallery.
         saved: What to write.
         generation: That of the save in the folder which this one goes on from; None for a new gallery.
-
-    Returns:
-        The generation of this save.
 
     Raises:
         GalleryChangedError: The folder holds a save of another generation.
@@ -99,41 +95,23 @@ def _to_row(photo: Enrolled) -> dict[str, Any]:
 
 
 def read_gallery(folder: Path, *, made_with: Mapping[str, Any], embedding_dim: int) -> tuple[SavedGallery, str]:
-    """Read a gallery; returns it and its generation.
-
-    Args:
-        folder: The saved gallery.
-        made_with: What its embeddings must have been made with.
-        embedding_dim: Their length.
+    """Read a gallery whose embeddings must have been made with this network; returns it and its generation.
 
     Raises:
         BundleError: No gallery, damaged files, an unknown format version, or embeddings of another network.
     """
     with locked(folder, is_reader=True):
-        config = _read_config(folder)
+        thumbnails = [THUMBNAILS] if (folder / THUMBNAILS).is_file() else []
+        config = read_config(folder, kind=KIND, files=[PHOTOS, EMBEDDINGS, *thumbnails], noun="gallery")
         _check_network(folder, config, made_with)
         keeps_thumbnails = config.get("keeps_thumbnails") is True
         photos = _read_photos(folder / PHOTOS, folder / THUMBNAILS if keeps_thumbnails else None)
         if len(photos) != config.get("n_photos"):
             raise BundleError(f"'{folder / PHOTOS}' holds {len(photos):,} photos; {CONFIG} tells of {config.get('n_photos')!r}.")
-        embeddings = _read_embeddings(folder / EMBEDDINGS, (len(photos), embedding_dim))
+        embeddings = map_array(folder / EMBEDDINGS, (len(photos), embedding_dim))
+        if not np.isfinite(embeddings).all():
+            raise BundleError(f"'{folder / EMBEDDINGS}' holds embeddings that are no finite numbers. Enrol the photos again.")
     return SavedGallery(photos, embeddings, keeps_thumbnails, made_with), str(config.get("generation"))
-
-
-def _read_config(folder: Path) -> dict[str, Any]:
-    for name in (CONFIG, PHOTOS, EMBEDDINGS, CHECKSUMS):
-        if not (folder / name).is_file():
-            raise BundleError(f"'{folder}' is no saved gallery: it has no {name}.")
-    config, sums = read_json(folder / CONFIG), read_json(folder / CHECKSUMS)
-    if config.get("kind") != KIND:
-        raise BundleError(f"'{folder}' holds a {config.get('kind')!r}, not a {KIND}. Load it with that class.")
-    if config.get("format") != FORMAT:
-        found = config.get("format")
-        raise BundleError(f"'{folder}' has the format version {found!r}; this version of car-recog reads {FORMAT}. Update car-recog.")
-    for name in (CONFIG, PHOTOS, EMBEDDINGS, *([THUMBNAILS] if (folder / THUMBNAILS).is_file() else [])):
-        if sums.get(name) != file_sha256(folder / name):
-            raise BundleError(f"'{folder / name}' is damaged: its checksum is not the one in {CHECKSUMS}. Copy the gallery again.")
-    return config
 
 
 def _check_network(folder: Path, config: Mapping[str, Any], made_with: Mapping[str, Any]) -> None:
@@ -165,16 +143,3 @@ def _from_row(row: Any) -> tuple[Enrolled, int]:
     if not isinstance(size, int) or size < 0:
         raise TypeError(f"a thumbnail of {size!r} bytes")
     return photo, size
-
-
-def _read_embeddings(path: Path, shape: tuple[int, int]) -> np.ndarray:
-    try:
-        # Mapped first: a header that promises more than the file holds is refused before any memory is taken.
-        rows = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError) as error:
-        raise BundleError(f"'{path}' is damaged: {error}.") from error
-    if rows.shape != shape or rows.dtype != np.float32:
-        raise BundleError(f"'{path}' holds {rows.dtype} of shape {rows.shape}; expected float32 of shape {shape}.")
-    if not np.isfinite(rows).all():
-        raise BundleError(f"'{path}' holds embeddings that are no finite numbers. Enrol the photos again.")
-    return np.ascontiguousarray(rows)

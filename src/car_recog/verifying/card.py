@@ -5,8 +5,12 @@ from typing import Any, Self
 
 import attrs
 
-from car_recog.card import TrainingFacts
+from car_recog.card import TrainingFacts, word_evaluation
+from car_recog.evaluation.pair_calibration import PairCalibration
 from car_recog.evaluation.verification import VerificationReport
+from car_recog.verifying.embedder import EmbedderConfig
+
+_FIGURES = {"eer": "equal error rate", "auc": "area under the ROC curve", "accuracy": "accuracy"}
 
 
 @attrs.frozen(kw_only=True)
@@ -25,19 +29,18 @@ class VerificationFacts:
         return cls(n_pairs=report.n_pairs, eer=report.eer, auc=report.auc, accuracy=report.accuracy, intervals=report.intervals)
 
 
-def describe_verifier(network: Mapping[str, Any], goal: str, training: TrainingFacts) -> dict[str, list[str]]:
-    """Word what a verifier is and how it was trained: sentences by heading. For the arguments see `verifier_card`."""
-    height, width = network["image_size"]
-    length = network["embedding_dim"]
-    options = "".join(f", {name} {value}" for name, value in network["backbone_options"].items())
-    mirrored = ", each photo averaged with its mirror image" if network["flip_average"] else ""
-    scaled = ", scaled by the nearest cars of the training" if network["local_scaling"] else ""
+def describe_verifier(config: EmbedderConfig, goal: str, training: TrainingFacts) -> dict[str, list[str]]:
+    """Word what a verifier is and how it was trained: sentences by heading. `goal` names the loss that training made small."""
+    height, width = config.image_size
+    options = "".join(f", {name} {value}" for name, value in config.backbone_options.items())
+    mirrored = ", each photo averaged with its mirror image" if config.flip_average else ""
+    scaled = ", scaled by the nearest cars of the training" if config.local_scaling else ""
     counted = [f"{count:,} {name.removeprefix('n_')}" for name, count in training.counts.items()]
     return {
         "What it is": [
-            f"Backbone {network['backbone']}{options}, pooling {network['pooling']}, embeddings of {length} numbers{mirrored}.",
-            f"Photos are compared by {network['distance']}{scaled}; {goal} was made small.",
-            f"Photos are fitted to {width} x {height} pixels ({network['resize']}), normalization {network['normalization']}.",
+            f"Backbone {config.backbone}{options}, pooling {config.pooling}, embeddings of {config.embedding_dim} numbers{mirrored}.",
+            f"Photos are compared by {config.distance}{scaled}; {goal} was made small.",
+            f"Photos are fitted to {width} x {height} pixels ({config.resize}), normalization {config.normalization}.",
         ],
         "How it was trained": [
             f"On {training.date} with {', '.join(f'{name} {version}' for name, version in training.versions.items())}.",
@@ -49,47 +52,37 @@ def describe_verifier(network: Mapping[str, Any], goal: str, training: TrainingF
     }
 
 
-def describe_calibration(calibration: Mapping[str, Any] | None) -> list[str]:
+def describe_calibration(calibration: PairCalibration | None) -> list[str]:
     """Word where a verifier says yes, and on what evidence."""
     if calibration is None:
         return ["It has no threshold: it gives scores, no verdicts. Call `calibrate` with pairs of your own."]
-    n_genuine, n_impostor = calibration["n_genuine"], calibration["n_impostor"]
     rates = [
-        f"{name} {calibration[key]:.4f} (95 % interval {calibration['intervals'][key][0]:.4f} to {calibration['intervals'][key][1]:.4f})"
+        f"{name} {getattr(calibration, key):.4f} (95 % interval {calibration.intervals[key][0]:.4f} to {calibration.intervals[key][1]:.4f})"
         for name, key in (("false accept rate", "far"), ("false reject rate", "frr"))
     ]
     sentences = [
-        f"Two photos count as the same car from a score of {calibration['threshold']:.4f} on, chosen for {calibration['target']}.",
-        f"On the {n_genuine:,} genuine and {n_impostor:,} impostor pairs of the calibration: {', '.join(rates)}.",
+        f"Two photos count as the same car from a score of {calibration.threshold:.4f} on, chosen for {calibration.target}.",
+        f"On the {calibration.n_genuine:,} genuine and {calibration.n_impostor:,} impostor pairs of the calibration: {', '.join(rates)}.",
         "Probabilities hold where pairs of the same car are as frequent as among those.",
     ]
-    if calibration["abstain"]:
-        low, high = calibration["abstain"]
+    if calibration.abstain:
+        low, high = calibration.abstain
         sentences.append(f"Answers with a probability from {low:g} to {high:g} are marked as uncertain.")
     return sentences
 
 
 def verifier_card(
     kind: str,
-    network: Mapping[str, Any],
+    config: EmbedderConfig,
     goal: str,
     training: TrainingFacts,
-    calibration: Mapping[str, Any] | None,
+    calibration: PairCalibration | None,
     evaluation: VerificationFacts | None,
 ) -> str:
-    """Word what is known of a verifier as Markdown.
-
-    Args:
-        kind: Its class.
-        network: Its `EmbedderConfig` as plain values.
-        goal: What it was trained to make small.
-        training: How it came to be.
-        calibration: Its `PairCalibration` as plain values.
-        evaluation: How good it was, where that was measured.
-    """
-    sections = describe_verifier(network, goal, training) | {
+    """Word what is known of a verifier as Markdown."""
+    sections = describe_verifier(config, goal, training) | {
         "Where it says yes": describe_calibration(calibration),
-        "How good it is": [_worded(evaluation) if evaluation else "It was not evaluated before it was saved."],
+        "How good it is": [word_evaluation(evaluation, "pairs", _FIGURES)],
         "What it is not for": [
             "Cars of the same model and colour are the hardest to tell apart: measure it on such pairs of your own before you rely on it.",
             "It compares what photos look like; it reads no number plate and knows no vehicle register.",
@@ -99,12 +92,3 @@ def verifier_card(
     for heading, sentences in sections.items():
         lines += ["", f"## {heading}", "", *(f"- {sentence}" for sentence in sentences)]
     return "\n".join(lines) + "\n"
-
-
-def _worded(evaluation: VerificationFacts) -> str:
-    figures = {"equal error rate": ("eer", evaluation.eer), "area under the ROC curve": ("auc", evaluation.auc)}
-    if evaluation.accuracy is not None:
-        figures["accuracy"] = ("accuracy", evaluation.accuracy)
-    bounds = {name: evaluation.intervals[key] for name, (key, _) in figures.items()}
-    words = [f"{name} {figures[name][1]:.3f} (95 % interval {low:.3f} to {high:.3f})" for name, (low, high) in bounds.items()]
-    return f"Last evaluation, on {evaluation.n_pairs:,} pairs: {', '.join(words)}."

@@ -107,11 +107,7 @@ class Embedder:
         return self.plain if self.comparison is None else self.join(self.plain)
 
     def join(self, tower: keras.Model) -> keras.Model:
-        """Put the pair head on two copies of a tower: from `first` and `second` to a logit `(batch, 1)`.
-
-        Args:
-            tower: From photos or from features to embeddings.
-        """
+        """Put the pair head on two copies of a tower, which ends in embeddings: from `first` and `second` to a logit `(batch, 1)`."""
         inputs = {name: keras.Input(tower.input.shape[1:], name=name) for name in ("first", "second")}
         if self.comparison is None:
             raise OptionError("A verifier that was trained on identities has no pair head.")

@@ -1,7 +1,5 @@
 """From pairs, or from photos of identities, to a trained verifier: everything is checked first, then the phases run."""
 
-import time
-
 import attrs
 import keras
 import numpy as np
@@ -20,11 +18,9 @@ from car_recog.heads import identity_head
 from car_recog.losses.arcface import ArcFaceLoss
 from car_recog.losses.named import OBJECTIVES, loss_name, metric_loss, pair_loss
 from car_recog.prediction import answer
-from car_recog.runs import FEATURE_BATCH, Fit, Trainee, photo_features, run_phases, seeded, training_facts
-from car_recog.training.freezing import freeze
+from car_recog.runs import FEATURE_BATCH, Fit, Trainee, photo_features, run_phases, start_training, training_facts
 from car_recog.training.history import History
 from car_recog.training.loop import Task
-from car_recog.training.memory import keep_freed_memory
 from car_recog.training.metrics import identity_accuracy, pair_accuracy, recall_at_1
 from car_recog.training.recipe import Phase
 from car_recog.verifying.embedder import Embedder, EmbedderConfig, build_embedder
@@ -41,7 +37,7 @@ class FittedVerifier:
         embedder: The network.
         goal: What training made small: the name of a loss.
         facts: The facts of the training, for configuration and model card.
-        history: The epochs; None where it was loaded.
+        history: The epochs; none where it was loaded.
         cohort: What scales the cosines; None where nothing does.
     """
 
@@ -49,7 +45,7 @@ class FittedVerifier:
     embedder: Embedder
     goal: str
     facts: TrainingFacts
-    history: History | None = None
+    history: History = attrs.field(factory=History)
     cohort: Cohort | None = None
 
     def score(self, first: np.ndarray, second: np.ndarray) -> np.ndarray:
@@ -76,10 +72,9 @@ def fit_pairs(fit: Fit, config: EmbedderConfig, train: PairDataset, val: PairDat
     fit.check(has_validation=val is not None)
     if fit.recipe.is_mixing:
         raise OptionError("Pairs cannot be mixed: leave mixup out of the augmentation.")
-    start = time.perf_counter()
-    keep_freed_memory()
-    with seeded(fit.seed):
-        embedder = _build(fit, config)
+    with start_training(fit.seed) as start:
+        embedder = build_embedder(config, weights=fit.weights)
+        fit.check_freezing(embedder.stages)
         pairs, judged = load_pairs(train, fit.load), None if val is None else load_pairs(val, fit.load)
         history = _run_pairs(fit, embedder, loss, pairs, judged)
     facts = _facts(fit, pairs.photos, judged, history, start, n_pairs=len(pairs), n_genuine=int(pairs.is_genuine.sum()))
@@ -100,58 +95,46 @@ def fit_identities(
     fit.check(has_validation=val is not None)
     if fit.recipe.is_mixing:
         raise OptionError("Metric learning cannot mix photos of different cars: leave mixup out of the augmentation.")
-    start = time.perf_counter()
-    keep_freed_memory()
-    with seeded(fit.seed):
-        embedder = _build(fit, config)
+    with start_training(fit.seed) as start:
+        embedder = build_embedder(config, weights=fit.weights)
+        fit.check_freezing(embedder.stages)
         photos, judged = fit.load(train), None if val is None else load_pairs(val, fit.load)
         history = _run_identities(fit, embedder, loss, photos, judged)
 
     def embed(places: np.ndarray) -> np.ndarray:
-        chunks = (places[start : start + FEATURE_BATCH] for start in range(0, len(places), FEATURE_BATCH))
-        return answer(embedder.model, map(photos.read, chunks))
+        return answer(embedder.model, photos.chunks(FEATURE_BATCH, places))
 
     cohort = gather_cohort(photos.labels, embed, seed=fit.seed) if config.local_scaling else None
     facts = _facts(fit, photos, judged, history, start, n_identities=len(np.unique(photos.labels)))
     return FittedVerifier(config, embedder, loss_name(objective), facts, history, cohort)
 
 
-def _build(fit: Fit, config: EmbedderConfig) -> Embedder:
-    embedder = build_embedder(config, weights=fit.weights)
-    for phase in fit.recipe.phases:
-        freeze(embedder.stages, phase)  # an unknown layer shows before any photo is decoded
-    return embedder
-
-
 def _run_pairs(fit: Fit, embedder: Embedder, loss: keras.losses.Loss, pairs: LoadedPairs, judged: LoadedPairs | None) -> History:
     share = float(pairs.is_genuine.mean())
     task = Task(loss=loss, metric=pair_accuracy, chance=max(share, 1 - share), callbacks=fit.callbacks, has_progress=fit.verbose)
+    watched = judged or pairs
 
     def batches(phase: Phase, seen: LoadedPhotos, augmentation: Changes | None) -> Batches:
         items = pairs.pair_up(seen)
         return Batches(items, items.labels, batch_size=phase.batch_size, shuffle_seed=fit.seed, augmentation=augmentation)
 
-    def checked(seen: LoadedPhotos) -> Batches | None:
-        if judged is None:
-            return None
-        items = judged.pair_up(seen)
+    def checked(seen: LoadedPhotos) -> Batches:
+        items = watched.pair_up(seen)
         return Batches(items, items.labels, batch_size=FEATURE_BATCH)
 
     trainee = Trainee(
         whole=embedder.join(embedder.plain), head=embedder.join(embedder.head), features=embedder.features, stages=embedder.stages
     )
-    validation = judged.photos if judged else None
-    n_watched = len(judged or pairs)
     return run_phases(
         fit,
         trainee,
         task,
         pairs.photos,
-        validation,
+        judged.photos if judged else None,
         batches=batches,
         judged=checked,
         n_items=len(pairs),
-        n_watched=n_watched,
+        n_watched=len(watched),
         adapt=PairAugmentation,
     )
 
@@ -201,12 +184,7 @@ def _with_directions(towers: list[keras.Model], *, n_identities: int) -> list[ke
 
 
 class JudgePairs(keras.callbacks.Callback):  # type: ignore[misc]
-    """Adds the equal error rate on validation pairs to the row of each epoch, as `val_eer`; cosines are not scaled yet.
-
-    Args:
-        embedder: The network; shares weights with what is trained.
-        pairs: The pairs.
-    """
+    """Adds the equal error rate on validation pairs to the row of each epoch, as `val_eer`; cosines are not scaled yet."""
 
     def __init__(self, embedder: Embedder, pairs: LoadedPairs) -> None:
         super().__init__()
@@ -221,5 +199,4 @@ class JudgePairs(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def _facts(fit: Fit, photos: LoadedPhotos, judged: LoadedPairs | None, history: History, start: float, **counts: int) -> TrainingFacts:
-    seconds = time.perf_counter() - start
-    return training_facts(fit, photos, judged.photos if judged else None, history, seconds, class_counts={}, counts=counts)
+    return training_facts(fit, photos, judged.photos if judged else None, history, start=start, class_counts={}, counts=counts)

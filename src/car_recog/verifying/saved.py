@@ -5,7 +5,7 @@ from pathlib import Path
 import attrs
 import numpy as np
 
-from car_recog.bundle import check_size, load_weights, read_array, read_config, write_bundle
+from car_recog.bundle import load_network, read_array, read_config, write_bundle
 from car_recog.card import TrainingFacts
 from car_recog.cohort import MAX_CARS, Cohort
 from car_recog.errors import BundleError
@@ -30,20 +30,18 @@ class SavedVerifier:
 
 def save_verifier(folder: Path, kind: str, saved: SavedVerifier) -> None:
     """Write the bundle of a verifier."""
-    fitted, evaluation = saved.fitted, saved.evaluation
-    plain = fitted.config.to_dict()
-    evidence = attrs.asdict(saved.calibration) if saved.calibration else None
+    fitted, calibration, evaluation = saved.fitted, saved.calibration, saved.evaluation
     config = {
         "kind": kind,
-        "network": plain,
+        "network": fitted.config.to_dict(),
         "loss": saved.loss,
         "goal": fitted.goal,
         "training": attrs.asdict(fitted.facts),
-        "calibration": evidence,
-        "evaluation": attrs.asdict(evaluation) if evaluation else None,
+        "calibration": calibration and attrs.asdict(calibration),
+        "evaluation": evaluation and attrs.asdict(evaluation),
         "n_cohort": 0 if fitted.cohort is None else len(fitted.cohort.means),
     }
-    card = verifier_card(kind, plain, fitted.goal, fitted.facts, evidence, evaluation)
+    card = verifier_card(kind, fitted.config, fitted.goal, fitted.facts, calibration, evaluation)
     arrays = {} if fitted.cohort is None else {_COHORT: fitted.cohort.means}
     write_bundle(folder, config=config, model=fitted.embedder.whole, card=card, arrays=arrays)
 
@@ -61,9 +59,7 @@ def load_verifier(folder: Path, kind: str) -> SavedVerifier:
         n_cohort = _count_cohort(content.get("n_cohort", 0), config)
     except (KeyError, TypeError, ValueError) as error:
         raise BundleError(f"'{folder}' has a configuration that makes no sense: {error}") from error
-    check_size(folder, lambda: build_embedder(config, weights=None).whole)
-    embedder = build_embedder(config, weights=None)
-    load_weights(folder, embedder.whole)
+    embedder = load_network(folder, lambda: build_embedder(config, weights=None), lambda network: network.whole)
     cohort = None if not n_cohort else Cohort(read_array(folder, _COHORT, (n_cohort, config.embedding_dim)))
     if cohort is not None and not np.isfinite(cohort.means).all():
         raise BundleError(f"The cohort of '{folder}' holds numbers that are not finite. Train the verifier again.")

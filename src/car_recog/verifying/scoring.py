@@ -4,20 +4,19 @@ import datetime
 import warnings
 from collections.abc import Sequence
 
-import attrs
 import numpy as np
 
 from car_recog.data.images import Photo
 from car_recog.data.pair_loading import LoadedPairs, load_pairs
 from car_recog.data.pairs import PairDataset
-from car_recog.data.pipeline import LoadedPhotos, as_photos, photo_chunks
+from car_recog.data.pipeline import LoadedPhotos
 from car_recog.data.samples import ImageDataset
 from car_recog.errors import DataError
 from car_recog.evaluation.pair_calibration import PairCalibration, calibrate_pairs
 from car_recog.evaluation.report import Background
 from car_recog.evaluation.verification import VerificationReport, verification_report
 from car_recog.prediction import answer, sources
-from car_recog.runs import FEATURE_BATCH, kept_answers, label_photos, load_fitted, photo_features
+from car_recog.runs import fitted_chunks, kept_answers, label_photos, load_fitted, photo_features
 from car_recog.training.callbacks import CollapseWarning
 from car_recog.verifying.card import describe_calibration, describe_verifier
 from car_recog.verifying.fitting import FittedVerifier
@@ -27,8 +26,7 @@ def embed(fitted: FittedVerifier, photos: "Photo | Sequence[Photo] | ImageDatase
     """Embed photos; see `SiameseVerifier.embed`."""
     if isinstance(photos, ImageDataset):
         return _embed_loaded(fitted, load_fitted(fitted.config, photos, on_error="raise", verbose=False))
-    size, resize = fitted.config.image_size, fitted.config.resize
-    return answer(fitted.embedder.model, photo_chunks(as_photos(photos), FEATURE_BATCH, image_size=size, resize=resize))
+    return answer(fitted.embedder.model, fitted_chunks(fitted.config, photos))
 
 
 def score_pairs(fitted: FittedVerifier, pairs: PairDataset, *, verbose: bool) -> tuple[LoadedPairs, np.ndarray]:
@@ -64,16 +62,7 @@ def report_pairs(
     *,
     kind: str,
 ) -> VerificationReport:
-    """Judge scores of pairs whose labels are known.
-
-    Args:
-        fitted: Who gave the scores.
-        pairs: The pairs.
-        loaded: Those whose photos could be decoded.
-        scores: Their scores.
-        calibration: The threshold and the probabilities, where there are any.
-        kind: The class of the verifier.
-    """
+    """Judge the scores of the pairs whose photos could be decoded; `kind` is the class of the verifier."""
     names = sources(pairs.images)
     places = loaded.photos.kept
 
@@ -97,14 +86,13 @@ def report_pairs(
 def _background(
     fitted: FittedVerifier, photos: LoadedPhotos, class_names: Sequence[str], calibration: PairCalibration | None, kind: str
 ) -> Background:
-    evidence = attrs.asdict(calibration) if calibration else None
-    facts = describe_verifier(fitted.config.to_dict(), fitted.goal, fitted.facts)
+    facts = describe_verifier(fitted.config, fitted.goal, fitted.facts)
     return Background(
         title=f"{kind}: same car or not",
         date=datetime.datetime.now(datetime.UTC).date().isoformat(),
-        facts=facts | {"Where it says yes": describe_calibration(evidence)},
+        facts=facts | {"Where it says yes": describe_calibration(calibration)},
         class_counts={},
-        history=fitted.history.history if fitted.history else None,
+        history=fitted.history.history or None,
         photos=label_photos(photos, class_names, seed=0),
         photos_from="those judged",
     )
