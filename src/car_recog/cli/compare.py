@@ -4,7 +4,7 @@ import argparse
 from shlex import quote
 from typing import TYPE_CHECKING, Any
 
-from car_recog.cli.evaluate import choose_task
+from car_recog.cli.evaluate import task_of
 from car_recog.cli.options import add_data_flags, finish_command, option
 from car_recog.cli.output import FINE, FOUND_PROBLEMS, show_json, show_lines, show_table, watched_warnings
 from car_recog.cli.sides import SIDES, Sides, has_official_split, read_side, read_sides
@@ -79,7 +79,7 @@ def _photos(args: argparse.Namespace) -> "tuple[ImageDataset, Sides | None]":
         load_keras()
         from car_recog.loading import load_classifier
 
-        choose_task(args, load_classifier(args.bundles[0]))
+        args.task = args.task or task_of(load_classifier(args.bundles[0]))
         return read_side(args, args.side or ("test" if has_official_split(args) else "all")), None
     sides = read_sides(args)
     if args.side or sides.val is None or sides.test is None:

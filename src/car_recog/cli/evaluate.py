@@ -78,11 +78,16 @@ def choose_task(args: argparse.Namespace, classifier: "CarClassifier") -> None:
     Raises:
         OptionError: Pairs are named, or nothing at all.
     """
-    from car_recog.classifier import PartClassifier
-
     if args.data is None or args.pairs is not None:
         raise OptionError("A classifier is judged on photos, not on pairs: name DATA, a folder with a folder per class.")
-    args.task = args.task or ("parts" if isinstance(classifier, PartClassifier) else "models")
+    args.task = args.task or task_of(classifier)
+
+
+def task_of(classifier: "CarClassifier") -> str:
+    """Name the photos of a CompCars tree that a classifier is for."""
+    from car_recog.classifier import PartClassifier
+
+    return "parts" if isinstance(classifier, PartClassifier) else "models"
 
 
 def judge(evaluate: Callable[[D], R], data: D) -> R:

@@ -7,7 +7,7 @@ from car_recog.training.recipe import Phase, Recipe
 
 _FINETUNE = Phase(
     name="finetune",
-    photos_seen=22_000,
+    photos_seen=47_000,
     min_epochs=3,
     train_scale=0.85,
     learning_rate=2e-3,
@@ -21,7 +21,7 @@ FINETUNE = Recipe(
     head_start=0.01,
     label_smoothing=0.1,
     phases=[
-        attrs.evolve(_FINETUNE, name="small photos", photos_seen=25_000, train_scale=0.6, learning_rate=1.5e-3, schedule="constant"),
+        attrs.evolve(_FINETUNE, name="small photos", photos_seen=53_000, train_scale=0.6, learning_rate=1.5e-3, schedule="constant"),
         _FINETUNE,
     ],
 )
