@@ -236,6 +236,8 @@ def test_a_path_with_letters_that_move_the_cursor_is_shown_without_them(run, bun
         (("--out", "a.csv", "--format", "table"), "error: --out takes a .csv"),
         (("--out", "."), "error: --out '.' is a folder; name a file.\n"),
         (("--json", "--format", "csv"), "error: --json and --format csv exclude each other.\n"),
+        (("--json", "--out", "a.csv"), "error: --json and --out 'a.csv' exclude each other.\n"),
+        (("--json", "--out", "."), "error: --out '.' is a folder; name a file.\n"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )

@@ -31,15 +31,17 @@ def choose_form(args: argparse.Namespace) -> str:
     Raises:
         OptionError: Flags that contradict each other, or a file of an unknown ending.
     """
-    if args.json:
-        if args.format not in (None, "json"):
-            raise OptionError(f"--json and --format {args.format} exclude each other.")
-        return "json"
+    if args.json and args.format not in (None, "json"):
+        raise OptionError(f"--json and --format {args.format} exclude each other.")
+    asked = "json" if args.json else args.format
     if args.out is None:
-        return args.format or "table"
+        return asked or "table"
     if args.out.is_dir():
         raise OptionError(f"--out '{args.out}' is a folder; name a file.")
-    form = args.format or args.out.suffix.removeprefix(".").lower()
+    ending = args.out.suffix.removeprefix(".").lower()
+    if args.json and ending in ("csv", "jsonl"):
+        raise OptionError(f"--json and --out '{args.out}' exclude each other.")
+    form = asked or ending
     if form not in FORMS or form == "table":
         raise OptionError(f"--out takes a .csv, .jsonl or .json file, or --format csv, jsonl or json; got '{args.out}'.")
     return str(form)
