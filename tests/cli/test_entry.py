@@ -1,5 +1,6 @@
 """The front of the command line: help, exit codes, one line per error."""
 
+import argparse
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import pytest
 
 import car_recog
 from car_recog.cli.entry import build_parser
+from car_recog.losses.named import OBJECTIVES
 
 CALL = "import sys; from car_recog.cli import main; sys.exit(main(sys.argv[1:]))"
 
@@ -33,18 +35,24 @@ def test_the_help_lists_every_command(run):
         assert f"\n    {command}" in done.out
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        *("demo", "train", "train parts", "train verifier", "evaluate", "predict", "verify", "backbones", "cache", "cache build"),
-        *("cache clear", "gallery", "gallery add", "gallery search", "gallery remove", "gallery info"),
-    ],
-)
+def commands_of(parser):
+    """All commands below a parser."""
+    groups = (action.choices.values() for action in parser._actions if isinstance(action, argparse._SubParsersAction))
+    return {command.prog: command for group in groups for below in group for command in [below, *commands_of(below).values()]}
+
+
+@pytest.mark.parametrize("command", commands_of(build_parser()))
 def test_every_command_explains_itself(run, command):
-    done = run(*command.split(), "--help")
+    done = run(*command.split()[1:], "--help")
 
     assert done.code == 0
-    assert done.out.startswith(f"usage: car-recog {command} ")
+    assert done.out.startswith(f"usage: {command} ")
+
+
+def test_the_help_names_every_objective():
+    told = commands_of(build_parser())["car-recog train verifier"].format_help()
+
+    assert all(name in told for name in OBJECTIVES)
 
 
 def test_flags_may_stand_before_arguments_that_may_be_left_out():

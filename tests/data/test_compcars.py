@@ -174,9 +174,9 @@ def test_a_list_that_is_not_there_or_no_text_is_told(lay, tmp_path):
     cars = lay(["1/2/2010/3/a.jpg"], train_part_3=[])
     (tmp_path / "data" / "train_test_split" / "part" / "train_part_3.txt").write_bytes(b"\xff\xfe\x00")
 
-    with pytest.raises(DataError, match=r"Cannot read the list '.*test_part_3.txt': .*official CompCars download"):
+    with pytest.raises(DataError, match=r"No such list of the official CompCars download: '.*test_part_3.txt'"):
         cars.parts("test", 3)
-    with pytest.raises(DataError, match=r"Cannot read the list '.*train_part_3.txt'"):
+    with pytest.raises(DataError, match=r"Cannot read the list '.*train_part_3.txt': .*official CompCars download"):
         cars.parts("train", 3)
 
 

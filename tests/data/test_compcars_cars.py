@@ -116,7 +116,7 @@ def test_a_tree_without_cars_and_an_unknown_split_are_told(lay):
 
     with pytest.raises(DataError, match=r"No photos below '.*image'. Expected <make>/<model>/<year>/<name>.jpg."):
         cars.models()
-    with pytest.raises(DataError, match=r"Cannot read the list '.*test.txt'.*official CompCars download"):
+    with pytest.raises(DataError, match=r"No such list of the official CompCars download: '.*test.txt'"):
         cars.makes("test")
     with pytest.raises(OptionError, match="split must be 'train', 'test' or None; got 'val'"):
         cars.makes("val")

@@ -100,7 +100,7 @@ def test_the_report_is_written_and_drawn(tmp_path):
     text = report.to_markdown()
     assert f"| rank-1 | {report.rank[1]:.3f} |" in text
     assert f"{report.n_queries} queries of enrolled cars and {report.n_strangers} of others, among 60 photos of 10 names" in text
-    assert "1 photos could not be decoded" in text
+    assert "; not decoded: 1." in text
     assert [path.name for path in report.plot(tmp_path)] == ["cmc.png"]
 
 

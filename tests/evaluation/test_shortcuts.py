@@ -56,7 +56,7 @@ def test_it_is_told_as_json_and_as_a_table(tmp_path) -> None:
     assert told["skipped"] == {"a.jpg": "broken"}
     assert table[2].startswith("| grey | 2 | 0.500 | 0.000 | -0.500 | -1.000 to +0.000 | 1 | 0 |")
     assert "No photo changed: cut." in table[5]
-    assert table[6] == "1 photos could not be decoded."
+    assert table[6] == "Not decoded: 1."
 
 
 def test_nothing_to_judge_is_an_error() -> None:

@@ -119,7 +119,7 @@ def test_the_names_of_this_machine_are_answered(new_client, host):
     assert client.post("/", headers={"host": host}).status_code == 200
 
 
-@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "[::2]", ""])
+@pytest.mark.parametrize("host", ["evil.example", "localhost.evil.example", "[::2]", "[::1]evil.example", "localhost:80:80", ""])
 def test_other_names_are_not(new_client, host):
     client = new_client(guarded(hosts=("localhost", "127.0.0.1", "[::1]")))
 

@@ -5,7 +5,7 @@ from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 
 from car_recog.data.folders import PHOTO_SUFFIXES
-from car_recog.data.lists import PhotosBelow, raise_faults
+from car_recog.data.lists import PhotosBelow, check_list, raise_faults
 from car_recog.errors import DataError
 
 VIEWPOINTS = {-1: "uncertain", 1: "front", 2: "rear", 3: "side", 4: "front-side", 5: "rear-side"}
@@ -74,10 +74,11 @@ def read_places(lists: Mapping[Path, int | None], root: Path, form: str) -> list
 
 def read_lines(path: Path) -> list[tuple[int, str]]:
     """Read the non-empty lines of a text file with their line numbers."""
+    check_list(path, "list of the official CompCars download")
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise DataError(f"Cannot read the list '{path}': {error}. It is part of the official CompCars download.") from error
+        raise DataError(f"Cannot read the list '{path}': {error}. Restore it from the official CompCars download.") from error
     return [(i, line.strip()) for i, line in enumerate(text.splitlines(), 1) if line.strip()]
 
 

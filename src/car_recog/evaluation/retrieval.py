@@ -70,7 +70,7 @@ class RetrievalReport(Report):
             f"{self.n_queries:,} queries of enrolled cars and {self.n_strangers:,} of others, "
             f"among {self.n_photos:,} photos of {self.n_names:,} names"
         )
-        skipped = f"; {len(self.skipped)} photos could not be decoded" if self.skipped else ""
+        skipped = f"; not decoded: {len(self.skipped)}" if self.skipped else ""
         return write_text("\n".join([*markdown_table(("figure", "value", "95 % interval"), rows), "", f"{counts}{skipped}.\n"]), path)
 
     def plot(self, folder: str | Path) -> list[Path]:

@@ -72,7 +72,7 @@ class ShortcutReport(Report):
         if self.left_out:
             lines.append(f"No photo changed: {', '.join(self.left_out)}. A background needs samples with a box that are not cut to it.")
         if self.skipped:
-            lines.append(f"{len(self.skipped):,} photos could not be decoded.")
+            lines.append(f"Not decoded: {len(self.skipped):,}.")
         return write_text("\n".join(lines) + "\n", path)
 
     def save_sheet(self, path: str | Path) -> Path:

@@ -50,7 +50,7 @@ def notes(report: "VerificationReport") -> tuple[str, ...]:
 
 def to_markdown(report: "VerificationReport") -> str:
     """Word the figures of a report as Markdown tables."""
-    skipped = f", {len(report.skipped)} photos could not be decoded" if report.skipped else ""
+    skipped = f"; photos not decoded: {len(report.skipped)}" if report.skipped else ""
     told = figures(report.headline(), report.intervals)
     lines = [*markdown_table(("figure", "value", "95 % interval"), told), "", f"{_counts(report)}{skipped}.", ""]
     lines += [f"- {note}" for note in report.notes] + [""] * bool(report.notes)

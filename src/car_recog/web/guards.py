@@ -1,6 +1,7 @@
 """What holds for every request: who may be asked for, how large and how slow a body may be, and the headers of every answer."""
 
 import asyncio
+import re
 from collections.abc import Collection
 
 import attrs
@@ -12,6 +13,7 @@ from car_recog.web.problems import ADVICE, problem
 from car_recog.web.uploads import Limits
 
 LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+_HOST = re.compile(r"(?P<name>\[[^\]]*\]|[^:]*)(:[0-9]*)?")
 _TWO_PHOTOS = ("/v1/verify", "/verify")
 _DRAINED = 4  # times the size that is taken: so much is read on, so that a browser gets to read the refusal
 _HEADERS = {
@@ -174,5 +176,5 @@ class _Answer:
 
 
 def _host(scope: Scope) -> str:
-    name = Headers(scope=scope).get("host", "").lower()
-    return name.partition("]")[0] + "]" if name.startswith("[") else name.partition(":")[0]
+    host = _HOST.fullmatch(Headers(scope=scope).get("host", "").lower())
+    return host["name"] if host else ""
