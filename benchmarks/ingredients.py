@@ -2,8 +2,8 @@
 
     python benchmarks/ingredients.py photos --weights weights.h5 --group-pattern '.*(?=_)' --variants finetune no_colour --folds 0 1
 
-Photos are split by group into five folds; fold 4 is never used, so that it can stand for unseen photos. Every run trains on three of
-the others and is judged on the fourth. Prints a table, and with --json one line per run.
+Photos are split by group into five folds; fold 4 is for `--final --folds 4` alone, so that it can stand for unseen photos. Every other
+run trains on three of the others and is judged on the fourth. Prints a table, and with --json one line per run.
 """
 
 import argparse

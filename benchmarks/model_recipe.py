@@ -158,6 +158,8 @@ def main() -> None:
     parser.add_argument("--strange", nargs="+", type=Path, default=[], metavar="FOLDER", help="photos of none of the classes")
     parser.add_argument("--precision", type=float, default=0.9, help="that the accepted answers are calibrated for (0.9)")
     args = parser.parse_args()
+    if args.enroll and not args.unknown_classes:
+        parser.error("--enroll needs --unknown-classes")
     report(table(run(args)), None, photos=str(args.data.name), length=args.photos_seen or "the recipe's own")
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import keras
 import tensorflow as tf
+from ingredients import of_length
 from rounds import Row, make_parser, report, spread
 
 from car_recog import FolderDataset, ImageDataset, PartClassifier, get_recipe
@@ -73,9 +74,7 @@ def run_plainly(train: ImageDataset, test: ImageDataset, seed: int, args: argpar
 
 
 def run_ours(train: ImageDataset, test: ImageDataset, seed: int, args: argparse.Namespace) -> tuple[float, ClassificationReport]:
-    recipe = get_recipe("finetune")
-    if args.photos_seen:
-        recipe = recipe.with_phases(photos_seen=args.photos_seen, min_epochs=1)
+    recipe = of_length(get_recipe("finetune"), args.photos_seen)
     start = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
         os.environ[CACHE_VARIABLE] = folder

@@ -33,7 +33,7 @@ def make_parser(doc: str | None, *, out: str) -> argparse.ArgumentParser:
     parser.add_argument("--options", type=json.loads, default={}, metavar="JSON", help='of the backbone, such as \'{"alpha": 0.25}\'')
     parser.add_argument("--weights", default="imagenet", help="imagenet, a file, or none for random (imagenet)")
     parser.add_argument("--image-size", nargs=2, type=int, default=[224, 224], metavar=("HEIGHT", "WIDTH"))
-    parser.add_argument("--epochs", type=int, metavar="N", help="of each phase, instead of the length of the recipe")
+    parser.add_argument("--epochs", type=int, metavar="N", help="passes over the photos in all, instead of the recipe's own length")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--external", nargs="+", default=[], metavar="PHOTO", help="other photos to ask about at the end")
     parser.add_argument("--out", type=Path, default=Path(out), metavar="FOLDER", help=f"new or empty, for everything that is made ({out})")

@@ -282,6 +282,31 @@ def test_a_classifier_is_judged_with_its_calibration_and_strangers(tmp_path, mon
     assert enrolled["all"] == pytest.approx(n_right / (enrolled["n_known"] + enrolled["n_new"]))
 
 
+@pytest.mark.filterwarnings("ignore:Training has collapsed")
+def test_answers_are_judged_level_by_level(tmp_path, monkeypatch):
+    rng = np.random.default_rng(0)
+    (tmp_path / "photos").mkdir()
+    for number in range(90):
+        model, year, car = ("A4", "A4", "X5")[number % 3], ("2010", "2012", "2012")[number % 3], number // 9
+        shade = 90 * (number % 3)
+        photo = (rng.integers(0, 60, (40, 48, 3)) + shade).astype(np.uint8)
+        Image.fromarray(photo).save(tmp_path / "photos" / f"{'BMW' if model == 'X5' else 'Audi'}_{model}_{year}_{car}-{number}.jpg")
+    names = "(?P<make>[^_]+)_(?P<model>[^_]+)_(?P<year>[^_]+)_(?P<group>[^-]+)-"
+    small = ("--backbone", "tiny_cnn", "--image-size", 32, "--photos-seen", 400, "--label-pattern", names)
+
+    row = run("hierarchy", tmp_path / "photos", *small, monkeypatch=monkeypatch, folder=tmp_path)
+
+    assert row["n_classes"] == 3
+    assert row["n_train"] + row["n_calibration"] + row["n_test"] == 90
+    assert row["n_impossible"] == 0
+    right = [row["levels"][level]["right"] for level in ("make", "model", "year")]
+    assert right == sorted(right, reverse=True)
+    for told in row["levels"].values():
+        if told["sure"]:
+            low, high = told["interval"]
+            assert low <= told["right_of_sure"] <= high
+
+
 def test_mirror_images_make_up_for_photos_that_are_missing(cars, tmp_path):
     from verification import gather_photos
 

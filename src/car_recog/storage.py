@@ -39,6 +39,14 @@ def is_vacant(folder: Path) -> bool:
     return not folder.exists() or (folder.is_dir() and not any(folder.iterdir()))
 
 
+def is_a(kind: str, entry: "os.DirEntry[str]") -> bool:
+    """Tell whether an entry of a folder is, or leads to, a `"file"` or a `"folder"`; a link to itself is neither."""
+    try:
+        return entry.is_dir() if kind == "folder" else entry.is_file()
+    except OSError:
+        return False
+
+
 @contextmanager
 def atomic_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; it takes the place of `path` when the block ends well and is removed when it does not."""

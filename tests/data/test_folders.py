@@ -56,6 +56,7 @@ def test_links_to_files_and_folders_are_followed(lay, tmp_path):
     (root / "door").symlink_to(tmp_path / "elsewhere", target_is_directory=True)
     (root / "wheel" / "c.jpg").symlink_to(tmp_path / "elsewhere" / "b.jpg")
     (root / "wheel" / "gone.jpg").symlink_to(tmp_path / "nowhere.jpg")
+    (root / "wheel" / "itself.jpg").symlink_to("itself.jpg")
 
     assert FolderDataset(root).class_counts() == {"door": 1, "wheel": 2}
 

@@ -41,6 +41,13 @@ def test_without_a_root_paths_start_at_the_list(root):
     assert ImageDataset.from_list(root / "train.csv")[0] == Sample(root / "door/a.jpg", 0, "door", None)
 
 
+def test_a_link_to_itself_hides_no_photo_of_its_folder(root):
+    (root / "door" / "itself.jpg").symlink_to("itself.jpg")
+    (root / "train.csv").write_text(HEAD + "door/a.jpg,door,\n")
+
+    assert len(ImageDataset.from_list(root / "train.csv")) == 1
+
+
 def test_all_faults_are_told_with_their_lines(root):
     rows = ["door/a.jpg,door,", "door/none.jpg,door,", "door/a.jpg,door", ",door,", "door/a.jpg,,", "../x.jpg,door,", "/x.jpg,door,"]
     (root / "train.csv").write_text(HEAD + "\n".join(rows) + "\n")

@@ -96,3 +96,26 @@ def test_vectors_are_left_to_keras() -> None:
     with trained_batch_norm(model):
         assert "call" not in vars(model.get_layer("norm"))
         assert model.get_layer("norm").momentum == 0.99
+
+
+def test_on_a_gpu_where_keras_compiles_the_kernel_is_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: [kind])
+    model = network()
+    with trained_batch_norm(model):
+        assert "FusedBatchNormV3" not in operations(model)
+        assert model.get_layer("norm").momentum == 0.9
+
+
+def test_a_layer_that_was_never_called_is_left_alone() -> None:
+    class Spare(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner, self.spare = network(), keras.layers.BatchNormalization()
+
+        def call(self, photos: object) -> object:
+            return self.inner(photos)
+
+    model = Spare()
+    with trained_batch_norm(model):
+        assert "FusedBatchNormV3" in operations(model.inner)
+        assert model.spare.momentum == 0.99

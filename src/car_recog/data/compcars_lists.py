@@ -7,6 +7,7 @@ from pathlib import Path
 from car_recog.data.folders import PHOTO_SUFFIXES
 from car_recog.data.lists import PhotosBelow, check_list, raise_faults
 from car_recog.errors import DataError
+from car_recog.storage import is_a
 
 VIEWPOINTS = {-1: "uncertain", 1: "front", 2: "rear", 3: "side", 4: "front-side", 5: "rear-side"}
 """Where a car is seen from, by CompCars' numbers."""
@@ -30,17 +31,17 @@ def walk(root: Path, form: str, *, innermost: Container[str] | None = None) -> l
     """
     folders = [""] if root.is_dir() else []
     for _ in range(form.count("/")):
-        folders = [f"{folder}{name}/" for folder in folders for name in _names(root, folder, is_folder=True)]
+        folders = [f"{folder}{name}/" for folder in folders for name in _names(root, folder, "folder")]
     folders = [folder for folder in folders if innermost is None or folder.split("/")[-2] in innermost]
-    places = [f"{folder}{name}" for folder in folders for name in _names(root, folder, is_folder=False)]
+    places = [f"{folder}{name}" for folder in folders for name in _names(root, folder, "file")]
     if photos := [place for place in places if place.lower().endswith(PHOTO_SUFFIXES)]:
         return photos
     raise DataError(f"No photos below '{root}'. Expected {form}.")
 
 
-def _names(root: Path, folder: str, *, is_folder: bool) -> list[str]:
+def _names(root: Path, folder: str, kind: str) -> list[str]:
     with os.scandir(f"{root}/{folder}") as entries:
-        wanted = (entry.name for entry in entries if (entry.is_dir() if is_folder else entry.is_file()))
+        wanted = (entry.name for entry in entries if is_a(kind, entry))
         return sorted(name for name in wanted if not name.startswith("."))
 
 

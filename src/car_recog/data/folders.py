@@ -10,6 +10,7 @@ import attrs
 from car_recog.data.patterns import compile_pattern, read_names, search
 from car_recog.data.samples import ImageDataset, Sample
 from car_recog.errors import DataError, OptionError, listed
+from car_recog.storage import is_a
 
 PHOTO_SUFFIXES = (".avif", ".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp")
 
@@ -35,9 +36,9 @@ def _walk(folder: Path, above: set[Path]) -> Iterator[Path]:
         for entry in entries:
             if entry.name.startswith("."):
                 continue
-            if entry.is_dir():
+            if is_a("folder", entry):
                 yield from _walk(Path(entry.path), above | {real})
-            elif entry.is_file():
+            elif is_a("file", entry):
                 yield Path(entry.path)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from car_recog.errors import DataError, listed
-from car_recog.storage import atomic_file
+from car_recog.storage import atomic_file, is_a
 
 if TYPE_CHECKING:
     from car_recog.data.samples import Sample
@@ -121,6 +121,6 @@ class PhotosBelow:
     def _list(self, folder: str) -> set[str]:
         try:
             with os.scandir(f"{self.root}/{folder}") as entries:
-                return {entry.name for entry in entries if entry.is_file()}
+                return {entry.name for entry in entries if is_a("file", entry)}
         except (OSError, ValueError):  # ValueError: a name that no folder can have
             return set()

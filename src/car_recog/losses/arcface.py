@@ -18,7 +18,8 @@ class ArcFaceLoss(keras.losses.Loss):  # type: ignore[misc]
     Args:
         scale: Multiplies the cosines, above 0.
         margin: Added to the angle, in radians, from 0 to pi / 2. Where the sum would pass pi, the cosine falls by `margin * sin(margin)`.
-        **loss_options: As of every Keras loss: name, reduction, dtype.
+        reduction: As of every Keras loss.
+        name: As of every Keras loss.
 
     Raises:
         OptionError: A value out of range.
@@ -31,8 +32,14 @@ class ArcFaceLoss(keras.losses.Loss):  # type: ignore[misc]
     Source: Deng et al., CVPR 2019, equation 3, arXiv:1801.07698; scale and margin are theirs.
     """
 
-    def __init__(self, scale: float = 64.0, margin: float = 0.5, **loss_options: Any) -> None:
-        super().__init__(**{"name": "arcface_loss"} | loss_options)
+    def __init__(
+        self,
+        scale: float = 64.0,
+        margin: float = 0.5,
+        reduction: str = "sum_over_batch_size",
+        name: str = "arcface_loss",
+    ) -> None:
+        super().__init__(name=name, reduction=reduction)
         if not 0.0 < scale < float("inf") or not 0.0 <= margin <= math.pi / 2:
             raise OptionError(f"scale must be above 0 and margin lie in [0, pi / 2]; got {scale} and {margin}.")
         self.scale, self.margin = scale, margin

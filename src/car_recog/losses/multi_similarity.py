@@ -23,7 +23,8 @@ class MultiSimilarityLoss(SimilarityLoss):
         beta: How sharply strangers above `base` are weighted, above 0.
         base: The cosine between the two.
         margin: How far a pair may be from hard and still count.
-        **loss_options: As of every Keras loss: name, reduction, dtype.
+        reduction: As of every Keras loss.
+        name: As of every Keras loss.
 
     Raises:
         OptionError: A value out of range.
@@ -39,8 +40,16 @@ class MultiSimilarityLoss(SimilarityLoss):
 
     arguments = ("alpha", "beta", "base", "margin")
 
-    def __init__(self, alpha: float = 2.0, beta: float = 50.0, base: float = 0.5, margin: float = 0.1, **loss_options: Any) -> None:
-        super().__init__(**{"name": "multi_similarity_loss"} | loss_options)
+    def __init__(
+        self,
+        alpha: float = 2.0,
+        beta: float = 50.0,
+        base: float = 0.5,
+        margin: float = 0.1,
+        reduction: str = "sum_over_batch_size",
+        name: str = "multi_similarity_loss",
+    ) -> None:
+        super().__init__(name=name, reduction=reduction)
         if not 0.0 < alpha < float("inf") or not 0.0 < beta < float("inf"):
             raise OptionError(f"alpha and beta must be above 0; got {alpha} and {beta}.")
         if not -1.0 <= base <= 1.0 or not 0.0 <= margin <= 2.0:

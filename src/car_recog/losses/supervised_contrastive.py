@@ -18,7 +18,8 @@ class SupervisedContrastiveLoss(SimilarityLoss):
 
     Args:
         temperature: Divides the cosines, above 0: the smaller, the more the nearest photos count.
-        **loss_options: As of every Keras loss: name, reduction, dtype.
+        reduction: As of every Keras loss.
+        name: As of every Keras loss.
 
     Raises:
         OptionError: A temperature out of range.
@@ -33,8 +34,8 @@ class SupervisedContrastiveLoss(SimilarityLoss):
 
     arguments = ("temperature",)
 
-    def __init__(self, temperature: float = 0.1, **loss_options: Any) -> None:
-        super().__init__(**{"name": "supervised_contrastive_loss"} | loss_options)
+    def __init__(self, temperature: float = 0.1, reduction: str = "sum_over_batch_size", name: str = "supervised_contrastive_loss") -> None:
+        super().__init__(name=name, reduction=reduction)
         if not 0.0 < temperature < float("inf"):
             raise OptionError(f"temperature must be above 0; got {temperature}.")
         self.temperature = temperature

@@ -19,7 +19,8 @@ class TripletLoss(SimilarityLoss):
 
     Args:
         margin: By how much the stranger is to be farther away than the partner, in (0, 2].
-        **loss_options: As of every Keras loss: name, reduction, dtype.
+        reduction: As of every Keras loss.
+        name: As of every Keras loss.
 
     Raises:
         OptionError: A margin out of range.
@@ -36,8 +37,8 @@ class TripletLoss(SimilarityLoss):
 
     arguments = ("margin",)
 
-    def __init__(self, margin: float = 0.3, **loss_options: Any) -> None:
-        super().__init__(**{"name": "triplet_loss"} | loss_options)
+    def __init__(self, margin: float = 0.3, reduction: str = "sum_over_batch_size", name: str = "triplet_loss") -> None:
+        super().__init__(name=name, reduction=reduction)
         if not 0.0 < margin <= 2.0:
             raise OptionError(f"margin must lie in (0, 2]; got {margin}.")
         self.margin = margin

@@ -38,25 +38,30 @@ PAPER = Recipe(
 
 _BRANDS = Phase(
     name="all stages",
-    photos_seen=30_000,
+    photos_seen=60_000,
     min_epochs=5,
+    train_scale=0.85,
     accumulation=2,
-    learning_rate=1e-3,
+    learning_rate=2e-3,
     schedule="one_cycle",
     weight_decay=0.05,
     global_clip_norm=5.0,
     augmentation={
-        "flip": 0.5, "rotation": 15.0, "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.03, "erasing": 0.25
+        "flip": 0.5, "rotation": 15.0, "crop_area": 0.5, "erasing": 0.25,
+        "brightness": 0.2, "contrast": 0.2, "saturation": 0.2, "hue": 0.03,
     },
 )
+
+_BRANDS_BEGUN = attrs.evolve(_BRANDS, photos_seen=5_000, min_epochs=2, train_scale=1.0, learning_rate=1e-3)
 
 BRANDS = Recipe(
     name="brands",
     class_balance=1.0,
+    label_smoothing=0.1,
     phases=[
-        attrs.evolve(_BRANDS, name="head", trainable="head", augmentation={}),
-        attrs.evolve(_BRANDS, name="last stage", trainable=1, photos_seen=10_000, min_epochs=2),
-        attrs.evolve(_BRANDS, name="last two stages", trainable=2, photos_seen=10_000, min_epochs=2),
+        attrs.evolve(_BRANDS_BEGUN, name="head", trainable="head", photos_seen=10_000, min_epochs=5, augmentation={}),
+        attrs.evolve(_BRANDS_BEGUN, name="last stage", trainable=1),
+        attrs.evolve(_BRANDS_BEGUN, name="last two stages", trainable=2),
         _BRANDS,
     ],
 )
@@ -68,7 +73,7 @@ _ECOMMERCE = Phase(
     min_epochs=5,
     optimizer="sgd",
     momentum=0.9,
-    learning_rate=1e-2,
+    learning_rate=3e-2,
     global_clip_norm=5.0,
     augmentation={"flip": 0.5, "rotation": 15.0, "zoom": 0.2},
 )

@@ -145,7 +145,8 @@ class Recipe:
         label_smoothing: Share of each label that is spread over all classes.
         class_balance: Weight of a class in the loss: its inverse frequency to this power. 0 weighs photos alike, 1 classes.
         averaging: Momentum of an average of all weights, moving statistics included, that validation and the result use.
-        patience: Early stopping: epochs without a lower validation loss, after which the best weights are restored. None never stops.
+        patience: Early stopping: epochs without a lower validation loss, or for a verifier of cars a lower equal error rate, after which
+            the best weights are restored. None never stops.
 
     Example:
         >>> Recipe(phases=[Phase(name="head", epochs=5, trainable="head"), Phase(epochs=20)]).phases[0].epochs
