@@ -1,4 +1,4 @@
-"""`car-recog demo`: the whole way from photos to a saved part classifier and a saved verifier, on drawn photos, in about two minutes."""
+"""`car-recog demo`: the whole way from photos to a saved part classifier and a saved verifier, on drawn photos, in about a minute."""
 
 import argparse
 import shutil
@@ -27,7 +27,7 @@ _DESCRIPTION = (
 
 def add_parser(commands: "argparse._SubParsersAction[Any]") -> None:
     """Add the command."""
-    parser = commands.add_parser("demo", help="see all of it work on drawn photos, in about two minutes", description=_DESCRIPTION)
+    parser = commands.add_parser("demo", help="see all of it work on drawn photos, in about a minute", description=_DESCRIPTION)
     where = "where everything is put; where it holds something, a number is added (demo-output)"
     parser.add_argument("--folder", type=Path, default=Path("demo-output"), help=where)
     finish_command(parser, run=run)
