@@ -16,7 +16,8 @@ from pathlib import Path
 
 import numpy as np
 from ingredients import VARIANTS, of_length
-from rounds import Row, add_recipe_flags, remembered, report
+from model_recipe import classifier, of_classes
+from rounds import Row, add_recipe_flags, remembered_runs, report
 
 from car_recog import CarClassifier, FolderDataset, ImageDataset
 from car_recog.data.patterns import LEVELS
@@ -29,14 +30,12 @@ SHARES = (0.6, 0.2, 0.2)
 def with_enough_cars(data: ImageDataset) -> ImageDataset:
     """Leave out classes of few cars: each side needs one."""
     cars = {name: {sample.group for sample in data.samples if sample.class_name == name} for name in data.class_names}
-    names = [name for name in data.class_names if len(cars[name]) >= LEAST_CARS]
-    return data.subset(i for i, sample in enumerate(data.samples) if sample.class_name in names).with_class_names(names)
+    return of_classes(data, [name for name in data.class_names if len(cars[name]) >= LEAST_CARS])
 
 
-def measure(data: ImageDataset, name: str, seed: int, args: argparse.Namespace) -> Row:
+def measure(data: ImageDataset, args: argparse.Namespace, name: str, seed: int) -> Row:
     train, val, test = data.split(*SHARES, seed=seed, near_duplicates="together")
-    options = {"alpha": 0.25} if args.backbone == "mobilenet" else None
-    clf = CarClassifier(args.backbone, args.weights, image_size=(args.image_size,) * 2, backbone_options=options)
+    clf = classifier(args)
     start = time.perf_counter()
     clf.fit(train, recipe=of_length(VARIANTS[name], args.photos_seen), seed=seed, verbose=args.verbose)
     row: Row = {"seconds": round(time.perf_counter() - start, 1), "n_classes": len(data.class_names)}
@@ -72,9 +71,7 @@ def table(rows: list[Row]) -> list[Row]:
 def run(args: argparse.Namespace) -> list[Row]:
     """Make the rows that are not in the file yet."""
     data = with_enough_cars(FolderDataset(args.data, args.label_pattern, label="year"))
-    settings = {name: getattr(args, name) for name in ("backbone", "image_size", "photos_seen")}
-    keys = [{"variant": name, "seed": seed, "settings": settings} for name in args.variants for seed in args.seeds]
-    return [remembered(args.json, key, partial(measure, data, key["variant"], key["seed"], args)) for key in keys]
+    return remembered_runs(args, ("backbone", "image_size", "photos_seen"), partial(measure, data, args))
 
 
 def main() -> None:

@@ -16,12 +16,13 @@ by their photos that were not enrolled. With --json rows that stand in the file 
 
 import argparse
 import time
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
 import numpy as np
 from ingredients import VARIANTS, of_length
-from rounds import Row, add_recipe_flags, remembered, report
+from rounds import Row, add_recipe_flags, remembered_runs, report
 
 from car_recog import CarClassifier, FolderDataset, ImageDataset
 from car_recog.data.folders import find_photos
@@ -38,6 +39,11 @@ SHARES = (0.8, 0.1, 0.1)
 def classifier(args: argparse.Namespace) -> CarClassifier:
     options = {"alpha": 0.25} if args.backbone == "mobilenet" else None
     return CarClassifier(args.backbone, args.weights, image_size=(args.image_size,) * 2, backbone_options=options)
+
+
+def of_classes(data: ImageDataset, names: Sequence[str]) -> ImageDataset:
+    """Leave out all other classes."""
+    return data.subset(i for i, sample in enumerate(data.samples) if sample.class_name in names).with_class_names(names)
 
 
 def baseline(clf: CarClassifier, train: ImageDataset, test: ImageDataset) -> float:
@@ -70,12 +76,12 @@ def half(items: list[str], seed: int) -> tuple[list[str], list[str]]:
     return chosen[::2], chosen[1::2]
 
 
-def measure(data: ImageDataset, name: str, seed: int, args: argparse.Namespace) -> Row:
+def measure(data: ImageDataset, args: argparse.Namespace, name: str, seed: int) -> Row:
     names = np.random.default_rng(seed).permutation(data.class_names)
     unknown, known = set(names[: args.unknown_classes]), [name for name in data.class_names if name not in names[: args.unknown_classes]]
     strangers = {"unknown classes": [str(sample.path) for sample in data.samples if sample.class_name in unknown]} if unknown else {}
     strangers |= {folder.name: readable(folder) for folder in args.strange}
-    kept = data.subset(i for i, sample in enumerate(data.samples) if sample.class_name not in unknown).with_class_names(known)
+    kept = of_classes(data, known)
     train, val, test = kept.split(*SHARES, seed=seed, near_duplicates="together")
     held_out = ImageDataset([*val.samples, *test.samples], known)
     clf = classifier(args)
@@ -94,7 +100,7 @@ def measure(data: ImageDataset, name: str, seed: int, args: argparse.Namespace) 
     row |= {"ece_before": found.ece_before, "temperature": found.temperature, "score": found.score, "intervals": judged.intervals}
     row |= {"strangers": {what: tell(clf, test, second) for what, (_, second) in sides.items()}}
     if args.enroll:
-        left_out = data.subset(i for i, sample in enumerate(data.samples) if sample.class_name in unknown).with_class_names(sorted(unknown))
+        left_out = of_classes(data, sorted(unknown))
         clf.calibrate(val, coverage=0.9, verbose=False)  # a precision may be out of reach for the class means that answer from now on
         row["enrolled"] = enrolment(clf, held_out, left_out, args.enroll, seed)
     return row
@@ -143,9 +149,8 @@ def table(rows: list[Row]) -> list[Row]:
 def run(args: argparse.Namespace) -> list[Row]:
     """Make the rows that are not in the file yet."""
     data = FolderDataset(args.data, args.label_pattern)
-    settings = {name: getattr(args, name) for name in ("backbone", "image_size", "photos_seen", "unknown_classes", "enroll", "precision")}
-    keys = [{"variant": name, "seed": seed, "settings": settings} for name in args.variants for seed in args.seeds]
-    return [remembered(args.json, key, partial(measure, data, key["variant"], key["seed"], args)) for key in keys]
+    settings = ("backbone", "image_size", "photos_seen", "unknown_classes", "enroll", "precision")
+    return remembered_runs(args, settings, partial(measure, data, args))
 
 
 def main() -> None:

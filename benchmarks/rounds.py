@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,10 @@ def remembered(path: Path | None, key: Row, make: Callable[[], Row]) -> Row:
         with path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")
     return row
+
+
+def remembered_runs(args: argparse.Namespace, settings: Sequence[str], make: Callable[[str, int], Row]) -> list[Row]:
+    """Give a row for each variant and seed of `add_recipe_flags`, made by `make` where the file has none with these settings."""
+    of_all = {name: getattr(args, name) for name in settings}
+    runs = [{"variant": name, "seed": seed, "settings": of_all} for name in args.variants for seed in args.seeds]
+    return [remembered(args.json, run, partial(make, run["variant"], run["seed"])) for run in runs]

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 from PIL import Image
+from two_colours import new, toy_data, toy_photos
 
 from car_recog import CarClassifier, ImageDataset, Phase, Recipe
 from car_recog.classifying.five_models import ladder
@@ -14,25 +15,7 @@ from car_recog.comparison import Candidate, Comparison, compare
 from car_recog.errors import DataError, NotFittedError, OptionError, UnknownNameError, WeightsError
 from car_recog.training.callbacks import CollapseWarning
 
-SIZE = (32, 32)
-
 pytestmark = pytest.mark.filterwarnings(f"ignore::{CollapseWarning.__module__}.CollapseWarning")
-
-
-def toy_photos(n: int, seed: int) -> tuple[np.ndarray, list[str]]:
-    rng = np.random.default_rng(seed)
-    photos, names = rng.integers(0, 120, (n, *SIZE, 3)), [("blue", "red")[i % 2] for i in range(n)]
-    for photo, name in zip(photos, names, strict=True):
-        photo[..., 0 if name == "red" else 2] += 110
-    return photos.astype(np.uint8), names
-
-
-def toy_data(n: int, seed: int = 0) -> ImageDataset:
-    return ImageDataset.from_arrays(*toy_photos(n, seed))
-
-
-def new(**options: object) -> CarClassifier:
-    return CarClassifier(**{"backbone": "tiny_cnn", "weights": None, "image_size": SIZE, **options})
 
 
 def recipe(epochs: int, **fields: object) -> Recipe:

@@ -25,7 +25,7 @@ def trained_batch_norm(model: keras.Model) -> Iterator[None]:
     """
     layers = [layer for layer in model._flatten_layers() if _takes_images(layer)]
     momenta = [layer.momentum for layer in layers]
-    fused = [layer for layer in layers if _has_kernel() and _is_covered(layer)]
+    fused = list(filter(_is_covered, layers)) if _has_kernel() else []
     for layer in layers:
         layer.momentum = min(layer.momentum, MOMENTUM)
     for layer in fused:

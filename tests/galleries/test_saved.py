@@ -12,15 +12,9 @@ import numpy as np
 import pytest
 from colour_cars import COLOURS, ByColour, draw, filled
 
-from car_recog.data.samples import ImageDataset
 from car_recog.errors import BundleError, GalleryChangedError
 from car_recog.gallery import Gallery
 from car_recog.storage import file_sha256
-
-
-@pytest.fixture
-def cars() -> ImageDataset:
-    return draw(sorted(COLOURS) * 3)
 
 
 def test_a_saved_gallery_answers_the_same(cars, tmp_path):

@@ -14,16 +14,6 @@ from car_recog.training.presets import get_recipe
 from car_recog.verifier import SiameseVerifier
 
 
-@pytest.fixture(scope="module")
-def cars() -> ImageDataset:
-    return draw(sorted(COLOURS) * 6)
-
-
-@pytest.fixture(scope="module")
-def pairs(cars) -> PairDataset:
-    return PairDataset.sample(cars, n_pairs=100, seed=1)
-
-
 def test_training_on_features_is_training_both_towers(pairs):
     """Gradients of one step, and the accuracy at the end, are those of two networks over the photos of each pair."""
     import tensorflow as tf

@@ -8,21 +8,10 @@ import pytest
 from colour_cars import COLOURS
 from toy_verifier import draw, short, verifier
 
-from car_recog import ImageDataset
 from car_recog.data.pairs import PairDataset
 from car_recog.errors import BundleError, DataError, NotFittedError, OptionError
 from car_recog.storage import file_sha256
 from car_recog.verifier import SiameseVerifier
-
-
-@pytest.fixture(scope="module")
-def cars() -> ImageDataset:
-    return draw(sorted(COLOURS) * 6)
-
-
-@pytest.fixture(scope="module")
-def pairs(cars) -> PairDataset:
-    return PairDataset.sample(cars, n_pairs=100, seed=1)
 
 
 def change_config(folder: Path, **changes: object) -> None:

@@ -17,11 +17,6 @@ from car_recog.gallery import Gallery
 
 
 @pytest.fixture
-def cars() -> ImageDataset:
-    return draw(sorted(COLOURS) * 3)
-
-
-@pytest.fixture
 def files(tmp_path, cars) -> list[Path]:
     paths = [tmp_path / f"{i}.png" for i in range(len(cars))]
     for path, photo in zip(paths, cars.images, strict=True):
